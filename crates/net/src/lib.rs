@@ -1,0 +1,11 @@
+//! Sockets, timers and the shard thread: the thin IO shell around `tandem-media`.
+//!
+//! A shard is one thread that owns one UDP socket and every room placed on it. The rest of the
+//! node talks to it through a [`ShardHandle`]: commands go in through a bounded mailbox, events
+//! come out through each session's bounded [`Outbox`].
+#![deny(unsafe_code)]
+#![warn(missing_docs)]
+
+mod mailbox;
+
+pub use mailbox::{Mail, Mailbox, Outbox, ShardHandle, Shards, TcpPath};
