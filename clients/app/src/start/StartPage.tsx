@@ -1,0 +1,125 @@
+import { useId, useState, type FormEvent } from "react";
+import { friendlyRoomName, roomFromInvitation, tidyRoomName } from "../lib/names";
+import { meetPath, navigate } from "../lib/router";
+import { Icon } from "../ui/Icon";
+import { PageHeader } from "../ui/PageHeader";
+import { Illustration } from "./Illustration";
+import "./start.css";
+
+/** Where people arrive who have no link yet. */
+export function StartPage() {
+  return (
+    <div className="page start">
+      <PageHeader />
+      <main className="start-main">
+        <div className="start-words">
+          <h1>Meet face to face, on a server of your own.</h1>
+          <p className="start-lead">
+            Video meetings that start with a link: no account, nothing to install, and no one in the middle but the
+            node you are looking at.
+          </p>
+          <div className="card start-card">
+            <NewMeeting />
+            <div className="start-or" role="separator">or</div>
+            <OpenInvitation />
+          </div>
+        </div>
+        <Illustration />
+      </main>
+      <footer className="start-footer">
+        <ul>
+          <li><Icon name="link" size={20} /> Anyone with the link can come in</li>
+          <li><Icon name="ear" size={20} /> Listen without a camera or microphone</li>
+          <li><Icon name="help" size={20} /> Works with keyboard and screen reader</li>
+        </ul>
+      </footer>
+    </div>
+  );
+}
+
+function NewMeeting() {
+  const [typed, setTyped] = useState("");
+  const [suggestion, setSuggestion] = useState(friendlyRoomName);
+  const id = useId();
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    navigate(meetPath(tidyRoomName(typed) || suggestion));
+  };
+  return (
+    <form className="start-form" onSubmit={submit}>
+      <div className="field">
+        <label htmlFor={id}>Name of the room</label>
+        <div className="start-row">
+          <div className="start-input">
+            <input
+              id={id}
+              className="input"
+              value={typed}
+              placeholder={suggestion}
+              maxLength={100}
+              autoComplete="off"
+              autoCapitalize="none"
+              spellCheck={false}
+              onChange={(event) => setTyped(event.target.value)}
+            />
+            <button
+              type="button"
+              className="icon-button small"
+              aria-label="Suggest another name"
+              title="Suggest another name"
+              onClick={() => {
+                setTyped("");
+                setSuggestion(friendlyRoomName());
+              }}
+            >
+              <Icon name="dice" size={18} />
+            </button>
+          </div>
+          <button className="button primary">Start a meeting</button>
+        </div>
+      </div>
+    </form>
+  );
+}
+
+function OpenInvitation() {
+  const [typed, setTyped] = useState("");
+  const [wrong, setWrong] = useState(false);
+  const id = useId();
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    const room = roomFromInvitation(typed);
+    if (room) navigate(meetPath(room));
+    else setWrong(true);
+  };
+  return (
+    <form className="start-form" onSubmit={submit} noValidate>
+      <div className="field">
+        <label htmlFor={id}>Your invitation</label>
+        <div className="start-row">
+          <input
+            id={id}
+            className="input"
+            value={typed}
+            placeholder="Paste a link or a room name"
+            autoComplete="off"
+            autoCapitalize="none"
+            spellCheck={false}
+            aria-invalid={wrong}
+            aria-describedby={wrong ? `${id}-wrong` : undefined}
+            onChange={(event) => {
+              setTyped(event.target.value);
+              setWrong(false);
+            }}
+          />
+          <button className="button">Open</button>
+        </div>
+        {wrong && (
+          <p id={`${id}-wrong`} className="start-wrong" role="alert">
+            That does not look like an invitation. It ends in /meet/ and the name of a room.
+          </p>
+        )}
+      </div>
+    </form>
+  );
+}

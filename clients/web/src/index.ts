@@ -1,0 +1,15 @@
+export { Tandem, type Credentials } from "./tandem.js";
+export { RoomSession, type MediaWish, type RoomSessionOptions, type RoomState } from "./room.js";
+export { join, type Admission, type JoinRequest } from "./join.js";
+export {
+  asDeviceError,
+  closeStream,
+  listDevices,
+  openDevice,
+  permission,
+  watchDevices,
+  type Device,
+  type DeviceKind,
+} from "./devices.js";
+export { support, type Support } from "./support.js";
+export { TandemError, type ErrorCode } from "./errors.js";
