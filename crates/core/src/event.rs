@@ -1,6 +1,7 @@
 //! What rooms tell sessions.
 
 use crate::{Code, DataTrackInfo, LeaveReason, ParticipantInfo, Permissions, RoomInfo, SessionId, Sid, TrackInfo};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// What a state machine wants done.
@@ -162,12 +163,14 @@ pub enum Event {
         /// One sentence.
         message: String,
     },
-    /// Name, metadata or permissions changed: the door makes a fresh token.
+    /// Name, metadata, attributes or permissions changed: the door makes a fresh token.
     GrantChanged {
         /// Display name now.
         name: String,
         /// Metadata now.
         metadata: String,
+        /// Attributes now, all of them.
+        attributes: BTreeMap<String, String>,
         /// Permissions now.
         permissions: Box<Permissions>,
     },
