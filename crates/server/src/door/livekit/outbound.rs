@@ -6,6 +6,7 @@ use livekit_protocol as proto;
 use prost::Message;
 use proto::request_response::{Reason, Request};
 use proto::signal_response::Message as Out;
+use std::collections::BTreeMap;
 use tandem_core::{
     Code, Event, Joined, LeaveAction, LeaveReason, ParticipantInfo, Permissions, QualityReport, RequestRef, Resumed,
     SessionCommand, Sid, Speaker,
@@ -30,18 +31,24 @@ pub(crate) enum Step {
     /// Send these.
     Send(Vec<Out>),
     /// Send a token with these claims.
-    Refresh {
-        /// Display name now.
-        name: String,
-        /// Metadata now.
-        metadata: String,
-        /// Permissions now.
-        permissions: Box<Permissions>,
-    },
+    Refresh(Box<Claims>),
     /// Send this, if anything, then close.
     Last(Option<Box<Out>>),
     /// Drop the connection without a word.
     Drop,
+}
+
+/// What changes in a token while its session lives.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Claims {
+    /// Display name now.
+    pub(crate) name: String,
+    /// Metadata now.
+    pub(crate) metadata: String,
+    /// Attributes now.
+    pub(crate) attributes: BTreeMap<String, String>,
+    /// Permissions now.
+    pub(crate) permissions: Permissions,
 }
 
 /// What clients are told of this node.
@@ -112,7 +119,9 @@ pub(crate) fn unknown_session(protocol: i32) -> Step {
 /// What to do about an event for a client of this signalling protocol.
 pub(crate) fn translate(event: Event, protocol: i32) -> Step {
     one(match event {
-        Event::GrantChanged { name, metadata, permissions } => return Step::Refresh { name, metadata, permissions },
+        Event::GrantChanged { name, metadata, attributes, permissions } => {
+            return Step::Refresh(Box::new(Claims { name, metadata, attributes, permissions: *permissions }));
+        }
         Event::Leave { reason, action } => return leave(reason, action, protocol),
         Event::DropSignal => return Step::Drop,
         Event::Participants(all) => return Step::Send(participants(&all)),

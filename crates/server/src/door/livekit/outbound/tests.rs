@@ -268,7 +268,9 @@ fn steps_without_a_message() {
     let event = Event::GrantChanged {
         name: "n".to_owned(),
         metadata: "m".to_owned(),
+        attributes: [("k".to_owned(), "v".to_owned())].into(),
         permissions: Box::new(Permissions::default()),
     };
-    assert!(matches!(translate(event, NEW), Step::Refresh { .. }));
+    let Step::Refresh(claims) = translate(event, NEW) else { panic!("another step") };
+    assert_eq!((claims.name.as_str(), claims.metadata.as_str(), claims.attributes.len()), ("n", "m", 1));
 }
