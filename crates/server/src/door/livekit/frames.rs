@@ -33,7 +33,7 @@ impl<S> Socket for S where
 #[derive(Debug)]
 pub(crate) enum Frame {
     /// A message.
-    Request(In),
+    Request(Box<In>),
     /// Alive, nothing to do.
     Alive,
     /// Not a signal message.
@@ -116,7 +116,7 @@ fn frame(bytes: usize, decode: impl FnOnce() -> Option<proto::SignalRequest>) ->
     }
     // A message of a kind newer than ours decodes to nothing and is no garbage.
     match decode() {
-        Some(proto::SignalRequest { message: Some(message) }) => Frame::Request(message),
+        Some(proto::SignalRequest { message: Some(message) }) => Frame::Request(Box::new(message)),
         Some(proto::SignalRequest { message: None }) => Frame::Alive,
         None => Frame::Garbage,
     }

@@ -111,9 +111,12 @@ pub(crate) fn reconnect(resumed: &Resumed, facts: &Facts) -> Vec<Out> {
     messages
 }
 
-/// The only message of a resume that found nobody: join anew.
-pub(crate) fn unknown_session(protocol: i32) -> Step {
-    leave(LeaveReason::StateMismatch, LeaveAction::Reconnect, protocol)
+/// All that a client hears who resumes what is no more: join anew.
+pub(crate) fn unknown_session(protocol: i32) -> Vec<Out> {
+    match leave(LeaveReason::StateMismatch, LeaveAction::Reconnect, protocol) {
+        Step::Last(message) => message.map(|message| *message).into_iter().collect(),
+        _ => Vec::new(),
+    }
 }
 
 /// What to do about an event for a client of this signalling protocol.

@@ -106,7 +106,7 @@ impl<S: Socket> Session<S> {
     async fn take(&mut self, frame: Frame) -> Result<(), End> {
         self.heard = Instant::now();
         match frame {
-            Frame::Request(request) => self.request(request).await,
+            Frame::Request(request) => self.request(*request).await,
             Frame::Alive => Ok(()),
             Frame::Garbage => self.garbage(),
             Frame::TooLong => {
