@@ -6,10 +6,13 @@ export {
   closeStream,
   listDevices,
   openDevice,
+  openDevices,
   permission,
   watchDevices,
+  type Capture,
   type Device,
   type DeviceKind,
+  type Opened,
 } from "./devices.js";
 export { support, type Support } from "./support.js";
 export { TandemError, type ErrorCode } from "./errors.js";

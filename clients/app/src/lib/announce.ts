@@ -28,7 +28,8 @@ export function announce(text: string): void {
 export function notify(text: string, tone: Notice["tone"] = "plain"): void {
   const notice: Notice = { id: nextId, text, tone };
   nextId += 1;
-  notices = [...notices.slice(-3), notice];
+  // Two at most: they lie over people's pictures.
+  notices = [...notices.slice(-1), notice];
   setTimeout(() => dismiss(notice.id), tone === "warning" ? LIFETIME_MS * 2 : LIFETIME_MS);
   announce(text);
 }

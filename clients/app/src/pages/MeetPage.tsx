@@ -1,3 +1,89 @@
+import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react";
+import { Tandem, TandemError, type RoomSession } from "tandem-client";
+import { notify } from "../lib/announce";
+import { recall } from "../lib/remember";
+import { Prejoin, type Entrance } from "../prejoin/Prejoin";
+import { LeftPage } from "./LeftPage";
+
+const Meeting = lazy(() => import("../meeting/Meeting"));
+
+type Stage =
+  | { at: "prejoin"; joining: boolean; error: TandemError | null }
+  /** Coming back after leaving: the person has decided already and needs no mirror. */
+  | { at: "returning" }
+  | { at: "meeting"; session: RoomSession }
+  | { at: "left"; error: TandemError | null };
+
+/** One room from the door to the way out. */
 export default function MeetPage({ room }: { room: string }) {
-  return <p>{room}</p>;
+  const [stage, setStage] = useState<Stage>({ at: "prejoin", joining: false, error: null });
+  const session = useRef<RoomSession | null>(null);
+  const entrance = useRef<Entrance | null>(null);
+  const failures = useRef(0);
+
+  // Following another link or going back in the history must not leave a ghost in the room.
+  useEffect(() => () => void session.current?.leave(), []);
+
+  const enter = useCallback(
+    async (chosen: Entrance, returning = false) => {
+      entrance.current = chosen;
+      setStage(returning ? { at: "returning" } : { at: "prejoin", joining: true, error: null });
+      try {
+        const tandem = new Tandem(location.origin, { join: { room, name: chosen.name } });
+        const devices = { microphone: recall("microphone"), camera: recall("camera"), speaker: recall("speaker") };
+        const opened = await tandem.room({
+          devices,
+          onDeviceError: (source, error) => notify(`Your ${source} is off: ${error.message}`, "warning"),
+        });
+        session.current = opened;
+        await opened.connect(chosen.wish);
+        setStage({ at: "meeting", session: opened });
+      } catch (thrown) {
+        const error = thrown instanceof TandemError ? thrown : new TandemError("internal", String(thrown));
+        failures.current += 1;
+        setStage({ at: "prejoin", joining: false, error });
+      }
+    },
+    [room],
+  );
+
+  const leave = useCallback((error: TandemError | null) => {
+    const wish = session.current?.wish;
+    if (entrance.current && wish) entrance.current = { ...entrance.current, wish };
+    void session.current?.leave();
+    session.current = null;
+    setStage({ at: "left", error });
+  }, []);
+
+  switch (stage.at) {
+    case "prejoin":
+      // The key makes a fresh start after a failure: the devices were given back for the attempt.
+      return (
+        <Prejoin
+          key={failures.current}
+          room={room}
+          joining={stage.joining}
+          error={stage.error}
+          onJoin={(chosen) => void enter(chosen)}
+        />
+      );
+    case "returning":
+      return <div className="waiting" role="status">Joining…</div>;
+    case "meeting":
+      return (
+        <Suspense fallback={<div className="waiting" role="status">Opening the meeting…</div>}>
+          <Meeting session={stage.session} roomName={room} onLeft={leave} />
+        </Suspense>
+      );
+    case "left":
+      return (
+        <LeftPage
+          room={room}
+          error={stage.error}
+          onRejoin={() => {
+            if (entrance.current) void enter(entrance.current, true);
+          }}
+        />
+      );
+  }
 }

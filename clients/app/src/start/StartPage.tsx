@@ -13,10 +13,13 @@ export function StartPage() {
       <PageHeader />
       <main className="start-main">
         <div className="start-words">
-          <h1>Meet face to face, on a server of your own.</h1>
+          <h1>
+            Face to face, <br />
+            on your own server.
+          </h1>
           <p className="start-lead">
-            Video meetings that start with a link: no account, nothing to install, and no one in the middle but the
-            node you are looking at.
+            Video meetings that start with a link. No account, nothing to install, and nobody in between but the server
+            that sent you this page.
           </p>
           <div className="card start-card">
             <NewMeeting />
