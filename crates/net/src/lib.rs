@@ -3,9 +3,19 @@
 //! A shard is one thread that owns one UDP socket and every room placed on it. The rest of the
 //! node talks to it through a [`ShardHandle`]: commands go in through a bounded mailbox, events
 //! come out through each session's bounded [`Outbox`].
+//!
+//! ```text
+//! tick: wait (socket, mailbox, deadline) ─▶ mails ─▶ due timers ─▶ receive batch ─▶ flush ─▶ send
+//! ```
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 mod mailbox;
+mod shard_loop;
+mod start;
+pub mod tcp;
+mod udp;
 
 pub use mailbox::{Mail, Mailbox, Outbox, ShardHandle, Shards, TcpPath};
+pub use start::{ShardOptions, Started, start_shards};
+pub use udp::LoopStats;

@@ -1,11 +1,14 @@
 //! How the rest of the node reaches a shard.
 
+use crate::shard_loop::Published;
+use crate::udp::LoopStats;
 use bytes::Bytes;
 use mio::Waker;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use tandem_core::{Code, Command, Event, Reject, Reply, RoomName, SessionId};
+use tandem_media::ShardStats;
 use tokio::sync::{mpsc, oneshot};
 
 /// Mails waiting for one shard. A full mailbox answers [`Code::Busy`] and never blocks.
@@ -62,6 +65,14 @@ pub enum Mail {
 pub struct Mailbox {
     /// Mails in order.
     pub receiver: Receiver<Mail>,
+    waker: Arc<Waker>,
+}
+
+impl Mailbox {
+    /// Makes the next wait return at once: more mails wait than one turn takes.
+    pub(crate) fn rewake(&self) {
+        let _ = self.waker.wake();
+    }
 }
 
 /// The sending half: cheap to clone, never blocks.
@@ -76,7 +87,7 @@ impl ShardHandle {
     #[must_use]
     pub fn new(waker: Arc<Waker>) -> (Self, Mailbox) {
         let (sender, receiver) = sync_channel(MAILBOX_BOUND);
-        (Self { sender, waker }, Mailbox { receiver })
+        (Self { sender, waker: Arc::clone(&waker) }, Mailbox { receiver, waker })
     }
 
     /// Sends a command and waits for its answer.
@@ -129,13 +140,21 @@ impl ShardHandle {
 #[derive(Clone)]
 pub struct Shards {
     handles: Arc<Vec<ShardHandle>>,
+    published: Arc<Vec<Published>>,
 }
 
 impl Shards {
     /// At least one handle.
     #[must_use]
-    pub fn new(handles: Vec<ShardHandle>) -> Self {
-        Self { handles: Arc::new(handles) }
+    pub(crate) fn new(handles: Vec<ShardHandle>, published: Vec<Published>) -> Self {
+        Self { handles: Arc::new(handles), published: Arc::new(published) }
+    }
+
+    /// Counters of every shard, at most a second old.
+    #[must_use]
+    pub fn stats(&self) -> Vec<(ShardStats, LoopStats)> {
+        let copy = |p: &Published| p.lock().map(|values| *values).unwrap_or_default();
+        self.published.iter().map(copy).collect()
     }
 
     /// The shard that owns rooms of this name, chosen by a hash of the name, so that nothing has
