@@ -149,5 +149,5 @@ export function closeStream(stream: MediaStream | null | undefined): void {
 
 /** A `TandemError` for anything thrown while `kind` was opened by somebody else's code. */
 export async function asDeviceError(thrown: unknown, kind: Capture): Promise<TandemError> {
-  return mediaError(thrown, await mediaContext(kind));
+  return thrown instanceof TandemError ? thrown : mediaError(thrown, await mediaContext(kind));
 }

@@ -1,5 +1,6 @@
 import { useEffect, useState, type ReactNode } from "react";
 import type { RoomSession, TandemError } from "tandem-client";
+import { announce } from "../lib/announce";
 import { recall, remember } from "../lib/remember";
 import { RepairNote } from "../prejoin/RepairNote";
 import { Dialog } from "../ui/Dialog";
@@ -10,12 +11,13 @@ import { ConnectionBanner, SoundBanner } from "./Banner";
 import { ChatPanel } from "./ChatPanel";
 import { ControlBar } from "./ControlBar";
 import { DevicesDialog } from "./DeviceMenu";
+import type { Layout } from "./grid";
 import { HelpDialog } from "./HelpDialog";
 import { InviteButton } from "./InviteButton";
 import { everybody, useRoomChanges } from "./live";
 import { Sound } from "./MediaElements";
 import { PeoplePanel } from "./PeoplePanel";
-import { Stage, type Layout } from "./Stage";
+import { Stage } from "./Stage";
 import { StatsPanel } from "./StatsPanel";
 import { useChat } from "./useChat";
 import { useControls, type Controls } from "./useControls";
@@ -81,6 +83,7 @@ export default function Meeting({ session, roomName, onLeft }: Props) {
   useWakeLock();
   useShortcuts(shortcutsFor(controls, view), view.shortcuts);
 
+  useEffect(() => announce(`You are in the meeting ${roomName}`), [roomName]);
   useEffect(() => {
     if (state.status === "ended") onLeft(state.error);
   }, [state, onLeft]);
@@ -98,7 +101,7 @@ export default function Meeting({ session, roomName, onLeft }: Props) {
         <Floating reactions={reactions} />
       </main>
       {panel && (
-        <SidePanel panel={panel} onClose={() => view.togglePanel(panel)}>
+        <SidePanel key={panel} panel={panel} onClose={() => view.togglePanel(panel)}>
           {panel === "chat" && <ChatPanel chat={chat} />}
           {panel === "people" && <PeoplePanel room={room} roomName={roomName} />}
           {panel === "stats" && <StatsPanel room={room} />}
@@ -151,8 +154,13 @@ function moreItems(view: View): MenuItem[] {
 
 function SidePanel({ panel, onClose, children }: { panel: Panel; onClose: () => void; children: ReactNode }) {
   const title = PANEL_TITLE[panel];
+  // Read while rendering: by the time of an effect the panel's own field has the focus.
+  const [opener] = useState(() => document.activeElement);
+  useEffect(() => () => {
+    if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
+  }, [opener]);
   return (
-    <aside className="panel" aria-label={title}>
+    <aside className="panel" aria-label={title} onKeyDown={(event) => event.key === "Escape" && onClose()}>
       <div className="panel-head">
         <h2>{title}</h2>
         <button className="icon-button" aria-label={`Close ${title.toLowerCase()}`} onClick={onClose}><Icon name="close" /></button>

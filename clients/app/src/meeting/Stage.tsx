@@ -1,13 +1,11 @@
 import { useState } from "react";
 import type { Room } from "livekit-client";
 import { Icon } from "../ui/Icon";
-import { gridShape, tilesPerPage, useSize } from "./grid";
+import { gridShape, mainPicture, tilesPerPage, useSize, type Layout } from "./grid";
 import { InviteButton } from "./InviteButton";
 import { picturesOf, useRoomChanges, type Picture } from "./live";
 import { Tile } from "./Tile";
 import { useMainSpeaker } from "./useMainSpeaker";
-
-export type Layout = "grid" | "speaker";
 
 interface Props {
   room: Room;
@@ -39,22 +37,6 @@ export function Stage({ room, roomName, layout, pinned, onPin }: Props) {
     );
   }
   return <Grid pictures={pictures} roomName={roomName} {...props} />;
-}
-
-/** Which picture is large, if any: what was pinned, then a shared screen, then who speaks. */
-export function mainPicture<P extends Pick<Picture, "id" | "screen"> & { participant: { isLocal: boolean; identity: string } }>(
-  pictures: readonly P[],
-  layout: Layout,
-  pinned: string | null,
-  speaker: string | null,
-): P | undefined {
-  const remote = pictures.filter((picture) => !picture.participant.isLocal);
-  const chosen = pictures.find((picture) => picture.id === pinned);
-  // One's own screen stays small: shown large it would film itself.
-  const screen = remote.find((picture) => picture.screen);
-  if (chosen ?? screen) return chosen ?? screen;
-  if (layout === "grid") return undefined;
-  return remote.find((picture) => picture.participant.identity === speaker) ?? remote[0] ?? pictures[0];
 }
 
 function Grid({ pictures, roomName, pinned, onPin }: { pictures: readonly Picture[]; roomName: string } & Pick<Props, "pinned" | "onPin">) {

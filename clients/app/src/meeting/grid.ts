@@ -1,4 +1,7 @@
 import { useEffect, useRef, useState, type RefObject } from "react";
+import type { Picture } from "./live";
+
+export type Layout = "grid" | "speaker";
 
 export interface GridShape {
   columns: number;
@@ -61,4 +64,20 @@ export function useSize(): [RefObject<HTMLDivElement | null>, { width: number; h
     return () => observer.disconnect();
   }, []);
   return [element, size];
+}
+
+/** Which picture is large, if any: what was pinned, then a shared screen, then who speaks. */
+export function mainPicture<P extends Pick<Picture, "id" | "screen"> & { participant: { isLocal: boolean; identity: string } }>(
+  pictures: readonly P[],
+  layout: Layout,
+  pinned: string | null,
+  speaker: string | null,
+): P | undefined {
+  const remote = pictures.filter((picture) => !picture.participant.isLocal);
+  const chosen = pictures.find((picture) => picture.id === pinned);
+  // One's own screen stays small: shown large it would film itself.
+  const screen = remote.find((picture) => picture.screen);
+  if (chosen ?? screen) return chosen ?? screen;
+  if (layout === "grid") return undefined;
+  return remote.find((picture) => picture.participant.identity === speaker) ?? remote[0] ?? pictures[0];
 }
