@@ -4,7 +4,7 @@
 use super::error::Refusal;
 use super::outbound::{self, Facts};
 use super::seat::{Host, Link, Seat};
-use super::{convert, frames, session};
+use super::{convert, session};
 use crate::auth;
 use crate::node::Node;
 use axum::Router;
@@ -23,7 +23,7 @@ use tandem_core::{
     ClientInfo, Code, Command, Event, Grant, Identity, Join, ParticipantInfo, ParticipantState, Redacted, Reject,
     Reply, Resume, RoomName, SessionId,
 };
-use tandem_wire::livekit::JoinParams;
+use tandem_wire::livekit::{JoinParams, MAX_SIGNAL_BYTES, params_v0, params_v1};
 use tokio::sync::mpsc;
 use tracing::{debug, info};
 
@@ -57,7 +57,7 @@ async fn upgrade(
 ) -> Response {
     let Ok(ws) = ws else { return StatusCode::NOT_FOUND.into_response() };
     // More than a session takes, so that the session can refuse it in words.
-    let bound = frames::MESSAGE_BYTES * 2;
+    let bound = MAX_SIGNAL_BYTES * 2;
     let ws = ws.max_message_size(bound).max_frame_size(bound);
     match enter(&node, mode, &query.unwrap_or_default(), &headers).await {
         Ok(Entry::Seat(seat)) => ws.on_upgrade(move |socket| session::run(socket, *seat)),
@@ -73,7 +73,7 @@ async fn validate(
     headers: HeaderMap,
 ) -> Response {
     let checked = match admit(&node, mode, &query.unwrap_or_default(), &headers) {
-        Ok(visitor) => find_room(&node, &visitor).await,
+        Ok(visitor) => would_join(&node, &visitor).await,
         Err(refusal) => Err(refusal),
     };
     let mut response = match checked {
@@ -109,8 +109,8 @@ fn admit(node: &Node, mode: Mode, query: &str, headers: &HeaderMap) -> Result<Vi
     let identity = grant.identity.clone().ok_or_else(|| Refusal::bad_request("identity cannot be empty"))?;
     let room = grant.room.clone().ok_or_else(|| Refusal::bad_request("no room name"))?;
     let params = match mode {
-        Mode::One => JoinParams::v1(query),
-        Mode::Two => JoinParams::v0(query),
+        Mode::One => params_v1(query),
+        Mode::Two => params_v0(query),
     }
     .map_err(|error| Refusal::bad_request(error.to_string()))?;
     own_words(&mut grant, &params)?;
@@ -150,7 +150,9 @@ fn browser(agent: &str) -> &'static str {
     marks.into_iter().find(|(mark, _)| agent.contains(mark)).map_or("", |(_, name)| name)
 }
 
-async fn find_room(node: &Node, visitor: &Visitor) -> Result<(), Refusal> {
+/// What a join would say, as far as it can be known without joining.
+async fn would_join(node: &Node, visitor: &Visitor) -> Result<(), Refusal> {
+    not_draining(node)?;
     if node.auto_create() {
         return Ok(());
     }
@@ -159,6 +161,10 @@ async fn find_room(node: &Node, visitor: &Visitor) -> Result<(), Refusal> {
         Reply::Rooms(rooms) if rooms.is_empty() => Err(Refusal::no_room()),
         _ => Ok(()),
     }
+}
+
+fn not_draining(node: &Node) -> Result<(), Reject> {
+    if node.draining() { Err(Reject::new(Code::Draining, "the node is draining; try again")) } else { Ok(()) }
 }
 
 fn no_shard() -> Reject {
@@ -178,9 +184,7 @@ async fn enter(node: &Arc<Node>, mode: Mode, query: &str, headers: &HeaderMap) -
 }
 
 async fn join(node: &Arc<Node>, visitor: Visitor) -> Result<Entry, Refusal> {
-    if node.draining() {
-        return Err(Reject::new(Code::Draining, "the node is draining; try again").into());
-    }
+    not_draining(node)?;
     let session = node.next_session();
     let command = Command::Join(Box::new(Join {
         session,

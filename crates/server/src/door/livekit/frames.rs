@@ -7,11 +7,9 @@ use livekit_protocol as proto;
 use proto::signal_request::Message as In;
 use proto::signal_response::Message as Out;
 use std::time::Duration;
-use tandem_wire::livekit::{decode_request, decode_request_json, encode_response, encode_response_json};
+use tandem_wire::livekit::{SignalError, decode_request, decode_request_json, encode_response, encode_response_json};
 use tokio::time::timeout;
 
-/// The longest signal message we take, the official server's bound.
-pub(crate) const MESSAGE_BYTES: usize = 2 * 1024 * 1024;
 /// A client that takes nothing for this long is dropped; it resumes if it lives.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long we wait for the client's side of a close, so that unread input does not reset the
@@ -38,7 +36,7 @@ pub(crate) enum Frame {
     Alive,
     /// Not a signal message.
     Garbage,
-    /// Longer than [`MESSAGE_BYTES`].
+    /// Longer than a signal message may be.
     TooLong,
     /// The client closed or the connection broke.
     Closed,
@@ -67,11 +65,11 @@ impl<S: Socket> Frames<S> {
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => Frame::Alive,
             Some(Ok(Message::Binary(bytes))) => {
                 self.text = false;
-                frame(bytes.len(), || decode_request(&bytes).ok())
+                frame(decode_request(&bytes))
             }
             Some(Ok(Message::Text(text))) => {
                 self.text = true;
-                frame(text.len(), || decode_request_json(&text).ok())
+                frame(decode_request_json(&text))
             }
         }
     }
@@ -110,15 +108,13 @@ impl<S: Socket> Frames<S> {
     }
 }
 
-fn frame(bytes: usize, decode: impl FnOnce() -> Option<proto::SignalRequest>) -> Frame {
-    if bytes > MESSAGE_BYTES {
-        return Frame::TooLong;
-    }
-    // A message of a kind newer than ours decodes to nothing and is no garbage.
-    match decode() {
-        Some(proto::SignalRequest { message: Some(message) }) => Frame::Request(Box::new(message)),
-        Some(proto::SignalRequest { message: None }) => Frame::Alive,
-        None => Frame::Garbage,
+fn frame(decoded: Result<proto::SignalRequest, SignalError>) -> Frame {
+    match decoded {
+        Ok(proto::SignalRequest { message: Some(message) }) => Frame::Request(Box::new(message)),
+        // A message of a kind newer than ours decodes to nothing and is no garbage.
+        Ok(proto::SignalRequest { message: None }) => Frame::Alive,
+        Err(SignalError::TooLong) => Frame::TooLong,
+        Err(_) => Frame::Garbage,
     }
 }
 

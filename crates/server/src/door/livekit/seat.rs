@@ -78,6 +78,11 @@ impl Seat {
         self.grant.metadata = claims.metadata;
         self.grant.attributes = claims.attributes;
         self.grant.permissions = claims.permissions;
+        self.token()
+    }
+
+    /// A token with the claims as they are now.
+    pub(crate) fn token(&self) -> Option<Out> {
         self.host.token(&self.grant).map(Out::RefreshToken)
     }
 }

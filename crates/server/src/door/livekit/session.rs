@@ -4,7 +4,7 @@
 //! without one (the client resumes), or when the connection breaks (it may resume). In the last
 //! two its [`Link`](super::seat::Link) tells the shard, whatever path led here.
 
-use super::frames::{Frame, Frames, MESSAGE_BYTES, Socket};
+use super::frames::{Frame, Frames, Socket};
 use super::inbound::{self, Turn};
 use super::outbound::{self, Step};
 use super::seat::Seat;
@@ -91,12 +91,13 @@ impl<S: Socket> Session<S> {
     }
 
     async fn open(&mut self) -> Result<(), End> {
-        let first = std::mem::take(&mut self.seat.first);
-        self.frames.send(first).await?;
+        let mut first = std::mem::take(&mut self.seat.first);
         if self.seat.drop_after_first {
+            self.frames.send(first).await?;
             return Err(End::Drop);
         }
-        self.refresh().await?;
+        first.extend(self.seat.token());
+        self.frames.send(first).await?;
         for request in std::mem::take(&mut self.seat.requests) {
             self.request(request).await?;
         }
@@ -110,7 +111,7 @@ impl<S: Socket> Session<S> {
             Frame::Alive => Ok(()),
             Frame::Garbage => self.garbage(),
             Frame::TooLong => {
-                debug!(limit = MESSAGE_BYTES, "signal message too long");
+                debug!(session = self.seat.link.session.0, "signal message too long");
                 self.seat.host.rejected(Code::LimitExceeded);
                 Err(End::Close(CLOSE_TOO_LONG))
             }
@@ -188,7 +189,7 @@ impl<S: Socket> Session<S> {
     }
 
     async fn refresh(&mut self) -> Result<(), End> {
-        let token = self.seat.host.token(&self.seat.grant).map(Out::RefreshToken);
+        let token = self.seat.token();
         Ok(self.frames.send(token.into_iter().collect()).await?)
     }
 }

@@ -210,7 +210,6 @@ fn the_state_of_a_returning_client() {
         disabled_track_sids: strings(&["TR_2"]),
         published_sids: strings(&["TR_9"]),
         data_received: vec![("PA_1".to_owned(), 4)],
-        ..Default::default()
     };
     assert_eq!(*got, want);
 }

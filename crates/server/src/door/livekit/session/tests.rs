@@ -12,6 +12,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
 use tandem_core::{Command, Grant, LeaveAction, LeaveReason, Permissions, SessionId, Sid};
 use tandem_net::{Mail, Mailbox, ShardHandle};
+use tandem_wire::livekit::MAX_SIGNAL_BYTES;
 use tokio::sync::mpsc::{self, UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// A socket made of two queues.
@@ -266,7 +267,7 @@ async fn garbage_is_counted_and_forgiven_for_a_while() {
 async fn too_long_is_too_long() {
     let mut bench = bench();
     bench.opened().await;
-    bench.frame(Message::binary(vec![0; MESSAGE_BYTES + 1]));
+    bench.frame(Message::binary(vec![0; MAX_SIGNAL_BYTES + 1]));
     assert_eq!(bench.next().await, "close 1009");
     assert_eq!(bench.asked().await, "SignalLost");
 }
