@@ -15,7 +15,13 @@ export function App() {
   }, [title]);
   return (
     <>
-      <Suspense fallback={<div className="waiting" role="status">Loading…</div>}>
+      <Suspense
+        fallback={
+          <div className="waiting" role="status">
+            Loading…
+          </div>
+        }
+      >
         {route.page === "start" && <StartPage />}
         {route.page === "meet" && <MeetPage key={route.room} room={route.room} />}
         {route.page === "unknown" && <UnknownPage />}

@@ -160,7 +160,8 @@ export class RoomSession {
     try {
       await this.room.switchActiveDevice(names[kind], deviceId);
     } catch (thrown) {
-      if (kind === "speaker") throw new TandemError("device_not_found", "The speaker could not be chosen.", { cause: thrown });
+      if (kind === "speaker")
+        throw new TandemError("device_not_found", "The speaker could not be chosen.", { cause: thrown });
       throw await asDeviceError(thrown, kind);
     }
   }

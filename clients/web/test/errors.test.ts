@@ -9,7 +9,12 @@ describe("mediaError", () => {
     ["a click on block", dom("NotAllowedError", "Permission denied"), { permission: "denied" }, "permission_denied"],
     ["a closed prompt", dom("NotAllowedError", "Permission dismissed"), {}, "permission_dismissed"],
     ["a closed prompt without words", dom("NotAllowedError"), { permission: "prompt" }, "permission_dismissed"],
-    ["Chromium's words for the system", dom("NotAllowedError", "Permission denied by system"), { permission: "denied" }, "permission_denied_by_system"],
+    [
+      "Chromium's words for the system",
+      dom("NotAllowedError", "Permission denied by system"),
+      { permission: "denied" },
+      "permission_denied_by_system",
+    ],
     ["allowed here and denied below", dom("NotAllowedError"), { permission: "granted" }, "permission_denied_by_system"],
     ["a forbidden iframe", dom("NotAllowedError"), { allowedByPolicy: false }, "permission_denied_by_policy"],
     ["a security error", dom("SecurityError"), {}, "permission_denied_by_policy"],

@@ -16,10 +16,24 @@ function stubFetch(reply: (url: URL, init: RequestInit) => Promise<Response>) {
 describe("join", () => {
   it("asks at the root of the node and reads the answer", async () => {
     const fetched = stubFetch(async () =>
-      answer({ url: "wss://meet.example", token: "t", room: "demo", identity: "ana-1", name: "Ana", ice_servers: [{ urls: ["stun:x"] }, { urls: 3 }, null] }),
+      answer({
+        url: "wss://meet.example",
+        token: "t",
+        room: "demo",
+        identity: "ana-1",
+        name: "Ana",
+        ice_servers: [{ urls: ["stun:x"] }, { urls: 3 }, null],
+      }),
     );
     const admission = await join(base, request);
-    expect(admission).toEqual({ url: "wss://meet.example", token: "t", room: "demo", identity: "ana-1", name: "Ana", iceServers: [{ urls: ["stun:x"] }] });
+    expect(admission).toEqual({
+      url: "wss://meet.example",
+      token: "t",
+      room: "demo",
+      identity: "ana-1",
+      name: "Ana",
+      iceServers: [{ urls: ["stun:x"] }],
+    });
     const [url, init] = fetched.mock.calls[0]!;
     expect(String(url)).toBe("https://meet.example/v1/join");
     expect(JSON.parse(String(init.body))).toEqual(request);
@@ -44,7 +58,10 @@ describe("join", () => {
 
   it("says that it was cancelled", async () => {
     const stop = new AbortController();
-    stubFetch((_, init) => new Promise((__, reject) => init.signal?.addEventListener("abort", () => reject(init.signal?.reason))));
+    stubFetch(
+      (_, init) =>
+        new Promise((__, reject) => init.signal?.addEventListener("abort", () => reject(init.signal?.reason))),
+    );
     const joining = join(base, request, stop.signal);
     stop.abort();
     await expect(joining).rejects.toMatchObject({ code: "aborted" });

@@ -1,7 +1,55 @@
-const FIRST = ["amber", "brisk", "calm", "copper", "early", "fern", "gentle", "golden", "hazel", "ivory", "jolly", "kind",
-  "lively", "maple", "mellow", "misty", "noble", "olive", "plucky", "quiet", "rapid", "silver", "sunny", "tidy"];
-const SECOND = ["anchor", "badger", "bridge", "brook", "canyon", "comet", "falcon", "forest", "garden", "harbor", "island",
-  "lantern", "meadow", "otter", "pebble", "pine", "river", "saddle", "sparrow", "summit", "tandem", "trail", "willow", "wren"];
+const FIRST = [
+  "amber",
+  "brisk",
+  "calm",
+  "copper",
+  "early",
+  "fern",
+  "gentle",
+  "golden",
+  "hazel",
+  "ivory",
+  "jolly",
+  "kind",
+  "lively",
+  "maple",
+  "mellow",
+  "misty",
+  "noble",
+  "olive",
+  "plucky",
+  "quiet",
+  "rapid",
+  "silver",
+  "sunny",
+  "tidy",
+];
+const SECOND = [
+  "anchor",
+  "badger",
+  "bridge",
+  "brook",
+  "canyon",
+  "comet",
+  "falcon",
+  "forest",
+  "garden",
+  "harbor",
+  "island",
+  "lantern",
+  "meadow",
+  "otter",
+  "pebble",
+  "pine",
+  "river",
+  "saddle",
+  "sparrow",
+  "summit",
+  "tandem",
+  "trail",
+  "willow",
+  "wren",
+];
 // No letters or digits that look alike: the name may be read out on the telephone.
 const TAIL = "23456789abcdefghjkmnpqrstuvwxyz";
 
@@ -18,7 +66,13 @@ export function friendlyRoomName(): string {
 
 /** What a person typed, as a room name that looks the same in a link. */
 export function tidyRoomName(typed: string): string {
-  return typed.trim().toLowerCase().replace(/\s+/g, "-").replace(/[/?#%\\\p{Cc}]/gu, "").replace(/^\.+$/, "").slice(0, 100);
+  return typed
+    .trim()
+    .toLowerCase()
+    .replace(/\s+/g, "-")
+    .replace(/[/?#%\\\p{Cc}]/gu, "")
+    .replace(/^\.+$/, "")
+    .slice(0, 100);
 }
 
 /** The room an invitation means, be it a whole link, a path or only the name; null if it is none of them. */
@@ -42,7 +96,12 @@ export function roomFromInvitation(typed: string): string | null {
 export function initials(name: string): string {
   const words = name.trim().split(/\s+/).filter(Boolean);
   const letters = words.length > 1 ? [words[0], words[words.length - 1]] : [words[0]];
-  return letters.map((word) => [...(word ?? "?")][0] ?? "").join("").toUpperCase() || "?";
+  return (
+    letters
+      .map((word) => [...(word ?? "?")][0] ?? "")
+      .join("")
+      .toUpperCase() || "?"
+  );
 }
 
 /** A hue that stays with a person, from 0 to 359. */

@@ -28,11 +28,15 @@ export function ConnectionBanner({ session, state }: { session: RoomSession; sta
     <div className="banner" role="status" data-testid="banner">
       <Spinner />
       <span>
-        {state.cause.code === "unreachable" || state.cause.code === "timeout" ? "The server does not answer." : state.cause.message}{" "}
+        {state.cause.code === "unreachable" || state.cause.code === "timeout"
+          ? "The server does not answer."
+          : state.cause.message}{" "}
         {state.retryAt === null ? "Coming back…" : "Coming back with the same devices."}
         {state.retryAt !== null && <Countdown to={state.retryAt} />}
       </span>
-      <button className="button small" disabled={state.retryAt === null} onClick={() => session.retryNow()}>Try now</button>
+      <button className="button small" disabled={state.retryAt === null} onClick={() => session.retryNow()}>
+        Try now
+      </button>
     </div>
   );
 }
@@ -60,7 +64,9 @@ export function SoundBanner({ room }: { room: Room }) {
     <div className="banner" role="alert">
       <Icon name="volume" />
       <span>Your browser keeps this page silent until you allow sound.</span>
-      <button className="button small primary" onClick={() => void room.startAudio()}>Start audio</button>
+      <button className="button small primary" onClick={() => void room.startAudio()}>
+        Start audio
+      </button>
     </div>
   );
 }

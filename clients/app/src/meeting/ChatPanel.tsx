@@ -29,8 +29,14 @@ export function ChatPanel({ chat }: { chat: Chat }) {
   return (
     <div className="chat">
       <ol ref={list} className="chat-lines" role="log" aria-label="Messages" tabIndex={0}>
-        {lines.length === 0 && <li className="chat-nothing">No messages yet. Everybody in the room reads what you write here; nothing is kept afterwards.</li>}
-        {lines.map((line, index) => <Line key={line.id} line={line} follows={lines[index - 1]} />)}
+        {lines.length === 0 && (
+          <li className="chat-nothing">
+            No messages yet. Everybody in the room reads what you write here; nothing is kept afterwards.
+          </li>
+        )}
+        {lines.map((line, index) => (
+          <Line key={line.id} line={line} follows={lines[index - 1]} />
+        ))}
       </ol>
       <form className="chat-form" onSubmit={submit}>
         <textarea
@@ -63,7 +69,8 @@ function Line({ line, follows }: { line: ChatLine; follows: ChatLine | undefined
     <li className={line.mine ? "chat-line mine" : "chat-line"} data-testid="chat-line">
       {!continued && (
         <div className="chat-who">
-          <b>{line.mine ? "You" : line.from}</b> <time dateTime={new Date(line.at).toISOString()}>{clock.format(line.at)}</time>
+          <b>{line.mine ? "You" : line.from}</b>{" "}
+          <time dateTime={new Date(line.at).toISOString()}>{clock.format(line.at)}</time>
         </div>
       )}
       <p className="chat-text">{withLinks(line.text)}</p>
@@ -75,7 +82,9 @@ function Line({ line, follows }: { line: ChatLine; follows: ChatLine | undefined
 function withLinks(text: string): ReactNode[] {
   return text.split(/(https?:\/\/[^\s<>"]+[^\s<>".,;:!?)])/g).map((part, index) =>
     index % 2 === 1 ? (
-      <a key={index} href={part} target="_blank" rel="noopener noreferrer nofollow">{part}</a>
+      <a key={index} href={part} target="_blank" rel="noopener noreferrer nofollow">
+        {part}
+      </a>
     ) : (
       part
     ),

@@ -1,4 +1,3 @@
-import { useMemo } from "react";
 import { support, type RoomSession } from "tandem-client";
 import { Icon, type IconName } from "../ui/Icon";
 import { Menu, type MenuItem, type MenuSection } from "../ui/Menu";
@@ -20,50 +19,114 @@ interface Props {
 }
 
 /** The row of switches at the bottom. */
-export function ControlBar({ session, controls, panel, unread, people, more, onPanel, onReact, onLeave }: Props) {
-  const canShare = useMemo(() => support().screenShare, []);
-  const narrow: MenuItem[] = [
-    ...(canShare ? [{ id: "share", label: controls.sharing ? "Stop sharing the screen" : "Share the screen", icon: "screen" as const, onSelect: controls.toggleShare }] : []),
-    { id: "people", label: "People", icon: "people", onSelect: () => onPanel("people") },
-  ];
-  const reactions: MenuSection = { row: true, items: EMOJI.map((emoji) => ({ id: emoji, label: emoji, onSelect: () => onReact(emoji) })) };
+export function ControlBar(props: Props) {
+  const reactions: MenuSection = {
+    row: true,
+    items: EMOJI.map((emoji) => ({ id: emoji, label: emoji, onSelect: () => props.onReact(emoji) })),
+  };
   return (
-    <div className="bar" role="toolbar" aria-label="Meeting controls">
-      <div className="bar-group">
-        <div className="split">
-          <Switch name="Microphone" hint="m" on={controls.microphone} icons={["mic", "micOff"]} busy={controls.busy === "microphone"} onPress={controls.toggleMicrophone} />
-          <DeviceMenu session={session} kinds={["microphone", "speaker"]} label="Choose microphone and speaker" />
-        </div>
-        <div className="split">
-          <Switch name="Camera" hint="v" on={controls.camera} icons={["camera", "cameraOff"]} busy={controls.busy === "camera"} onPress={controls.toggleCamera} />
-          <DeviceMenu session={session} kinds={["camera"]} label="Choose camera" />
-        </div>
+    <div className="bar" role="group" aria-label="Meeting controls">
+      <DeviceSwitches session={props.session} controls={props.controls} />
+      <Expressions controls={props.controls} reactions={reactions} />
+      <Panels {...props} reactions={reactions} />
+    </div>
+  );
+}
+
+function DeviceSwitches({ session, controls }: Pick<Props, "session" | "controls">) {
+  return (
+    <div className="bar-group">
+      <div className="split">
+        <Switch
+          name="Microphone"
+          hint="m"
+          on={controls.microphone}
+          icons={["mic", "micOff"]}
+          busy={controls.busy === "microphone"}
+          onPress={controls.toggleMicrophone}
+        />
+        <DeviceMenu session={session} kinds={["microphone", "speaker"]} label="Choose microphone and speaker" />
       </div>
-      <div className="bar-group">
-        {canShare && (
-          <Toggle name={controls.sharing ? "Stop sharing" : "Share the screen"} icon="screen" on={controls.sharing} wide busy={controls.busy === "screen"} onPress={controls.toggleShare} />
-        )}
-        <Toggle name={controls.hand ? "Lower your hand (h)" : "Raise your hand (h)"} icon="hand" on={controls.hand} onPress={controls.toggleHand} />
-        <div className="reaction-menu">
-          <Menu label="Send a reaction" className="bar-button" face={<Icon name="smile" />} sections={[reactions]} />
-        </div>
-      </div>
-      <div className="bar-group">
-        <Toggle name="Chat (c)" icon="chat" on={panel === "chat"} badge={unread} onPress={() => onPanel("chat")} />
-        <Toggle name="People (p)" icon="people" on={panel === "people"} wide count={people} onPress={() => onPanel("people")} />
-        <div className="bar-more">
-          <Menu label="More" className="bar-button" align="end" face={<Icon name="more" />} sections={[{ items: more }]} />
-        </div>
-        <div className="bar-more-narrow">
-          <Menu label="More" className="bar-button" align="end" face={<Icon name="more" />} sections={[reactions, { items: narrow }, { items: more }]} />
-        </div>
-        <button className="bar-button leave" aria-label="Leave the meeting" title="Leave the meeting" onClick={onLeave}>
-          <Icon name="leave" size={26} />
-        </button>
+      <div className="split">
+        <Switch
+          name="Camera"
+          hint="v"
+          on={controls.camera}
+          icons={["camera", "cameraOff"]}
+          busy={controls.busy === "camera"}
+          onPress={controls.toggleCamera}
+        />
+        <DeviceMenu session={session} kinds={["camera"]} label="Choose camera" />
       </div>
     </div>
   );
 }
+
+function Expressions({ controls, reactions }: { controls: Controls; reactions: MenuSection }) {
+  return (
+    <div className="bar-group">
+      {canShare() && (
+        <Toggle
+          name={controls.sharing ? "Stop sharing" : "Share the screen"}
+          icon="screen"
+          on={controls.sharing}
+          wide
+          busy={controls.busy === "screen"}
+          onPress={controls.toggleShare}
+        />
+      )}
+      <Toggle
+        name={controls.hand ? "Lower your hand (h)" : "Raise your hand (h)"}
+        icon="hand"
+        on={controls.hand}
+        onPress={controls.toggleHand}
+      />
+      <div className="reaction-menu">
+        <Menu label="Send a reaction" className="bar-button" face={<Icon name="smile" />} sections={[reactions]} />
+      </div>
+    </div>
+  );
+}
+
+function Panels(props: Props & { reactions: MenuSection }) {
+  const { controls, panel, unread, people, more, onPanel, onLeave, reactions } = props;
+  const share: MenuItem = {
+    id: "share",
+    label: controls.sharing ? "Stop sharing the screen" : "Share the screen",
+    icon: "screen",
+    onSelect: controls.toggleShare,
+  };
+  // What the bar has no space for on a phone.
+  const narrow: MenuItem[] = [
+    ...(canShare() ? [share] : []),
+    { id: "people", label: "People", icon: "people", onSelect: () => onPanel("people") },
+  ];
+  const menu = { label: "More", className: "bar-button", align: "end" as const, face: <Icon name="more" /> };
+  return (
+    <div className="bar-group">
+      <Toggle name="Chat (c)" icon="chat" on={panel === "chat"} badge={unread} onPress={() => onPanel("chat")} />
+      <Toggle
+        name="People (p)"
+        icon="people"
+        on={panel === "people"}
+        wide
+        count={people}
+        onPress={() => onPanel("people")}
+      />
+      <div className="bar-more">
+        <Menu {...menu} sections={[{ items: more }]} />
+      </div>
+      <div className="bar-more-narrow">
+        <Menu {...menu} sections={[reactions, { items: narrow }, { items: more }]} />
+      </div>
+      <button className="bar-button leave" aria-label="Leave the meeting" title="Leave the meeting" onClick={onLeave}>
+        <Icon name="leave" size={26} />
+      </button>
+    </div>
+  );
+}
+
+const canShare = (): boolean => support().screenShare;
 
 interface SwitchProps {
   name: string;
@@ -115,8 +178,16 @@ function Toggle({ name, icon, on, badge = 0, count, wide, busy = false, onPress 
       onClick={() => !busy && onPress()}
     >
       <Icon name={icon} />
-      {count !== undefined && <span className="bar-count" aria-hidden="true">{count}</span>}
-      {badge > 0 && <span className="badge" aria-hidden="true">{badge > 9 ? "9+" : badge}</span>}
+      {count !== undefined && (
+        <span className="bar-count" aria-hidden="true">
+          {count}
+        </span>
+      )}
+      {badge > 0 && (
+        <span className="badge" aria-hidden="true">
+          {badge > 9 ? "9+" : badge}
+        </span>
+      )}
     </button>
   );
 }

@@ -12,7 +12,15 @@ const LIVEKIT_KIND = { microphone: "audioinput", camera: "videoinput", speaker: 
 const HEADING: Record<DeviceKind, string> = { microphone: "Microphone", camera: "Camera", speaker: "Speaker" };
 
 /** The devices of some kinds as a menu beside their switch. */
-export function DeviceMenu({ session, kinds, label }: { session: RoomSession; kinds: readonly DeviceKind[]; label: string }) {
+export function DeviceMenu({
+  session,
+  kinds,
+  label,
+}: {
+  session: RoomSession;
+  kinds: readonly DeviceKind[];
+  label: string;
+}) {
   const { room } = session;
   useRoomChanges(room);
   const devices = useDevices(room.localParticipant.trackPublications.size);
@@ -32,8 +40,12 @@ export function DeviceMenu({ session, kinds, label }: { session: RoomSession; ki
       };
     });
   const empty = sections.every((section) => section.items.length === 0);
-  const shown = empty ? [{ items: [{ id: "none", label: "Switch it on to see your devices", onSelect: () => undefined }] }] : sections;
-  return <Menu label={label} className="bar-caret" align="start" face={<Icon name="down" size={16} />} sections={shown} />;
+  const shown = empty
+    ? [{ items: [{ id: "none", label: "Switch it on to see your devices", onSelect: () => undefined }] }]
+    : sections;
+  return (
+    <Menu label={label} className="bar-caret" align="start" face={<Icon name="down" size={16} />} sections={shown} />
+  );
 }
 
 /** The same choice as a window, for screens without space for menus and for people who prefer lists. */
@@ -41,7 +53,9 @@ export function DevicesDialog({ session, onClose }: { session: RoomSession; onCl
   const { room } = session;
   useRoomChanges(room);
   const devices = useDevices(room.localParticipant.trackPublications.size);
-  const kinds = (["microphone", "camera", "speaker"] as const).filter((kind) => kind !== "speaker" || support().speakerChoice);
+  const kinds = (["microphone", "camera", "speaker"] as const).filter(
+    (kind) => kind !== "speaker" || support().speakerChoice,
+  );
   return (
     <Dialog title="Devices" onClose={onClose}>
       {kinds.map((kind) => (
@@ -71,5 +85,7 @@ function choose(session: RoomSession, device: Device): void {
       remember(device.kind, device.id);
       notify(`${HEADING[device.kind]}: ${device.label}`);
     })
-    .catch((thrown: unknown) => notify(thrown instanceof Error ? thrown.message : "The device could not be used.", "warning"));
+    .catch((thrown: unknown) =>
+      notify(thrown instanceof Error ? thrown.message : "The device could not be used.", "warning"),
+    );
 }

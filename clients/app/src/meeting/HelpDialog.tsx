@@ -21,14 +21,21 @@ export function HelpDialog({ enabled, onEnable, onClose }: Props) {
     <Dialog title="Keyboard shortcuts" onClose={onClose}>
       <dl className="keys">
         {KEYS.map(([key, meaning]) => (
-          <div key={key}><dt><kbd>{key}</kbd></dt><dd>{meaning}</dd></div>
+          <div key={key}>
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{meaning}</dd>
+          </div>
         ))}
       </dl>
       <label className="check">
         <input type="checkbox" checked={enabled} onChange={(event) => onEnable(event.target.checked)} />
         Use single-key shortcuts
       </label>
-      <p className="soft">They rest while you type. Switch them off if your speech input or screen reader uses the same keys.</p>
+      <p className="soft">
+        They rest while you type. Switch them off if your speech input or screen reader uses the same keys.
+      </p>
     </Dialog>
   );
 }

@@ -18,10 +18,24 @@ export function InviteButton({ roomName, compact = false }: { roomName: string; 
     }
   };
   if (byHand) {
-    return <input className="input" readOnly aria-label="Invitation link" value={link} autoFocus onFocus={(event) => event.target.select()} />;
+    return (
+      <input
+        className="input"
+        readOnly
+        aria-label="Invitation link"
+        value={link}
+        autoFocus
+        onFocus={(event) => event.target.select()}
+      />
+    );
   }
   return (
-    <button className={compact ? "icon-button" : "button"} title="Copy the invitation" aria-label="Copy the invitation" onClick={() => void copy()}>
+    <button
+      className={compact ? "icon-button" : "button"}
+      title="Copy the invitation"
+      aria-label="Copy the invitation"
+      onClick={() => void copy()}
+    >
       <Icon name="link" size={compact ? 22 : 18} /> {!compact && "Copy the invitation"}
     </button>
   );

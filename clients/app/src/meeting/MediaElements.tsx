@@ -27,7 +27,9 @@ export function Sound({ room }: { room: Room }) {
   );
   return (
     <div hidden>
-      {tracks.map((track) => <AudioTrack key={track.sid} track={track} />)}
+      {tracks.map((track) => (
+        <AudioTrack key={track.sid} track={track} />
+      ))}
     </div>
   );
 }

@@ -145,7 +145,12 @@ function shortcutsFor(controls: Controls, view: View): Shortcuts {
 function moreItems(view: View): MenuItem[] {
   const grid = view.layout === "grid";
   return [
-    { id: "layout", label: grid ? "Speaker large" : "Everybody alike", icon: grid ? "speaker" : "grid", onSelect: view.toggleLayout },
+    {
+      id: "layout",
+      label: grid ? "Speaker large" : "Everybody alike",
+      icon: grid ? "speaker" : "grid",
+      onSelect: view.toggleLayout,
+    },
     { id: "devices", label: "Devices", icon: "volume", onSelect: () => view.setDialog("devices") },
     { id: "stats", label: "Statistics", icon: "stats", onSelect: () => view.togglePanel("stats") },
     { id: "help", label: "Keyboard shortcuts", icon: "help", onSelect: () => view.setDialog("help") },
@@ -156,14 +161,19 @@ function SidePanel({ panel, onClose, children }: { panel: Panel; onClose: () => 
   const title = PANEL_TITLE[panel];
   // Read while rendering: by the time of an effect the panel's own field has the focus.
   const [opener] = useState(() => document.activeElement);
-  useEffect(() => () => {
-    if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
-  }, [opener]);
+  useEffect(
+    () => () => {
+      if (opener instanceof HTMLElement && opener.isConnected) opener.focus();
+    },
+    [opener],
+  );
   return (
     <aside className="panel" aria-label={title} onKeyDown={(event) => event.key === "Escape" && onClose()}>
       <div className="panel-head">
         <h2>{title}</h2>
-        <button className="icon-button" aria-label={`Close ${title.toLowerCase()}`} onClick={onClose}><Icon name="close" /></button>
+        <button className="icon-button" aria-label={`Close ${title.toLowerCase()}`} onClick={onClose}>
+          <Icon name="close" />
+        </button>
       </div>
       {children}
     </aside>
@@ -174,9 +184,14 @@ function MeetingHeader({ roomName, layout, onLayout }: { roomName: string; layou
   const label = layout === "grid" ? "Show the speaker large (l)" : "Show everybody alike (l)";
   return (
     <header className="meeting-head">
-      <span className="meeting-title"><Logo size={26} /><h1>{roomName}</h1></span>
+      <span className="meeting-title">
+        <Logo size={26} />
+        <h1>{roomName}</h1>
+      </span>
       <span className="meeting-tools">
-        <button className="icon-button" aria-label={label} title={label} onClick={onLayout}><Icon name={layout === "grid" ? "speaker" : "grid"} /></button>
+        <button className="icon-button" aria-label={label} title={label} onClick={onLayout}>
+          <Icon name={layout === "grid" ? "speaker" : "grid"} />
+        </button>
         <InviteButton roomName={roomName} compact />
         <ThemeButton />
       </span>
@@ -194,9 +209,14 @@ function FailureDialog({ controls }: { controls: Controls }) {
     else controls.toggleCamera();
   };
   return (
-    <Dialog title={kind === "microphone" ? "Others cannot hear you" : "Others cannot see you"} onClose={controls.clearFailure}>
+    <Dialog
+      title={kind === "microphone" ? "Others cannot hear you" : "Others cannot see you"}
+      onClose={controls.clearFailure}
+    >
       <RepairNote kind={kind} error={error} onRetry={retry} />
-      <button className="button" onClick={controls.clearFailure}>Go on without</button>
+      <button className="button" onClick={controls.clearFailure}>
+        Go on without
+      </button>
     </Dialog>
   );
 }

@@ -20,11 +20,19 @@ export function PeoplePanel({ room, roomName }: { room: Room; roomName: string }
       {raised.length > 0 && (
         <>
           <h3>Raised hands</h3>
-          <ol>{raised.map((participant, index) => <Person key={participant.identity} participant={participant} place={index + 1} />)}</ol>
+          <ol>
+            {raised.map((participant, index) => (
+              <Person key={participant.identity} participant={participant} place={index + 1} />
+            ))}
+          </ol>
           <h3>Others</h3>
         </>
       )}
-      <ul>{others.map((participant) => <Person key={participant.identity} participant={participant} />)}</ul>
+      <ul>
+        {others.map((participant) => (
+          <Person key={participant.identity} participant={participant} />
+        ))}
+      </ul>
       <InviteButton roomName={roomName} />
     </div>
   );
@@ -37,11 +45,28 @@ function Person({ participant, place }: { participant: Participant; place?: numb
   const camera = participant.isCameraEnabled;
   return (
     <li className="person" data-testid="person">
-      <span className="tile-initials small" style={{ "--hue": hueOf(participant.identity) } as CSSProperties} aria-hidden="true">{initials(name)}</span>
-      <span className="person-name">{name}{participant.isLocal && <span className="soft"> (you)</span>}</span>
-      {place !== undefined && <span className="person-hand" role="img" aria-label={`hand raised, number ${place}`}><Icon name="hand" size={16} /> {place}</span>}
+      <span
+        className="tile-initials small"
+        style={{ "--hue": hueOf(participant.identity) } as CSSProperties}
+        aria-hidden="true"
+      >
+        {initials(name)}
+      </span>
+      <span className="person-name">
+        {name}
+        {participant.isLocal && <span className="soft"> (you)</span>}
+      </span>
+      {place !== undefined && (
+        <span className="person-hand" role="img" aria-label={`hand raised, number ${place}`}>
+          <Icon name="hand" size={16} /> {place}
+        </span>
+      )}
       <Quality participant={participant} />
-      <span role="img" aria-label={microphone ? "microphone on" : "microphone off"} className={microphone ? "" : "soft"}>
+      <span
+        role="img"
+        aria-label={microphone ? "microphone on" : "microphone off"}
+        className={microphone ? "" : "soft"}
+      >
         <Icon name={microphone ? "mic" : "micOff"} size={18} />
       </span>
       <span role="img" aria-label={camera ? "camera on" : "camera off"} className={camera ? "" : "soft"}>

@@ -27,11 +27,15 @@ export function Stage({ room, roomName, layout, pinned, onPin }: Props) {
   if (main && pictures.length > 1) {
     return (
       <div className="stage-focus" data-testid="stage" data-layout="speaker">
-        <div className="stage-main"><Tile picture={main} pinned={pinned === main.id} onPin={onPin} /></div>
+        <div className="stage-main">
+          <Tile picture={main} pinned={pinned === main.id} onPin={onPin} />
+        </div>
         <div className="stage-strip" role="group" aria-label="Other participants" tabIndex={0}>
-          {pictures.filter((picture) => picture.id !== main.id).map((picture) => (
-            <Tile key={picture.id} picture={picture} pinned={pinned === picture.id} onPin={onPin} />
-          ))}
+          {pictures
+            .filter((picture) => picture.id !== main.id)
+            .map((picture) => (
+              <Tile key={picture.id} picture={picture} pinned={pinned === picture.id} onPin={onPin} />
+            ))}
         </div>
       </div>
     );
@@ -39,7 +43,12 @@ export function Stage({ room, roomName, layout, pinned, onPin }: Props) {
   return <Grid pictures={pictures} roomName={roomName} {...props} />;
 }
 
-function Grid({ pictures, roomName, pinned, onPin }: { pictures: readonly Picture[]; roomName: string } & Pick<Props, "pinned" | "onPin">) {
+function Grid({
+  pictures,
+  roomName,
+  pinned,
+  onPin,
+}: { pictures: readonly Picture[]; roomName: string } & Pick<Props, "pinned" | "onPin">) {
   const [element, size] = useSize();
   const [page, setPage] = useState(0);
   const perPage = tilesPerPage(size.width, size.height);
@@ -69,9 +78,25 @@ function Grid({ pictures, roomName, pinned, onPin }: { pictures: readonly Pictur
       )}
       {pages > 1 && (
         <nav className="pager" aria-label="Pages of participants">
-          <button className="icon-button" aria-label="Previous page" disabled={current === 0} onClick={() => setPage(current - 1)}><Icon name="left" /></button>
-          <span>{current + 1} / {pages}</span>
-          <button className="icon-button" aria-label="Next page" disabled={current === pages - 1} onClick={() => setPage(current + 1)}><Icon name="right" /></button>
+          <button
+            className="icon-button"
+            aria-label="Previous page"
+            disabled={current === 0}
+            onClick={() => setPage(current - 1)}
+          >
+            <Icon name="left" />
+          </button>
+          <span>
+            {current + 1} / {pages}
+          </span>
+          <button
+            className="icon-button"
+            aria-label="Next page"
+            disabled={current === pages - 1}
+            onClick={() => setPage(current + 1)}
+          >
+            <Icon name="right" />
+          </button>
         </nav>
       )}
     </div>

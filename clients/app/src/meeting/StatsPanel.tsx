@@ -9,8 +9,10 @@ const SOURCE: Record<string, string> = {
   screen_share_audio: "screen sound",
 };
 
-const dash = (value: number | null, unit: string, digits = 0) => (value === null ? "–" : `${value.toFixed(digits)} ${unit}`);
-const rate = (kbps: number | null) => (kbps !== null && kbps >= 1000 ? `${(kbps / 1000).toFixed(1)} Mb/s` : dash(kbps, "kb/s"));
+const dash = (value: number | null, unit: string, digits = 0) =>
+  value === null ? "–" : `${value.toFixed(digits)} ${unit}`;
+const rate = (kbps: number | null) =>
+  kbps !== null && kbps >= 1000 ? `${(kbps / 1000).toFixed(1)} Mb/s` : dash(kbps, "kb/s");
 
 /** Numbers for those who want to know why something looks the way it does. */
 export function StatsPanel({ room }: { room: Room }) {
@@ -18,14 +20,28 @@ export function StatsPanel({ room }: { room: Room }) {
   return (
     <div className="stats" data-testid="stats">
       <dl className="stats-totals">
-        <div><dt>Sending</dt><dd>{rate(totals.upKbps)}</dd></div>
-        <div><dt>Receiving</dt><dd>{rate(totals.downKbps)}</dd></div>
-        <div><dt>Worst loss</dt><dd>{dash(totals.lossPercent, "%", 1)}</dd></div>
-        <div><dt>Round trip</dt><dd>{dash(totals.rttMs, "ms")}</dd></div>
+        <div>
+          <dt>Sending</dt>
+          <dd>{rate(totals.upKbps)}</dd>
+        </div>
+        <div>
+          <dt>Receiving</dt>
+          <dd>{rate(totals.downKbps)}</dd>
+        </div>
+        <div>
+          <dt>Worst loss</dt>
+          <dd>{dash(totals.lossPercent, "%", 1)}</dd>
+        </div>
+        <div>
+          <dt>Round trip</dt>
+          <dd>{dash(totals.rttMs, "ms")}</dd>
+        </div>
       </dl>
       {rows.length === 0 && <p className="soft">Nobody sends sound or pictures now.</p>}
       <ul className="stats-rows">
-        {rows.map((row) => <TrackRow key={row.key} row={row} />)}
+        {rows.map((row) => (
+          <TrackRow key={row.key} row={row} />
+        ))}
       </ul>
     </div>
   );
@@ -37,10 +53,17 @@ function TrackRow({ row }: { row: Row }) {
     <li>
       <h3>
         <span aria-hidden="true">{row.direction === "up" ? "↑" : "↓"}</span>
-        <span className="visually-hidden">{row.direction === "up" ? "Sent:" : "Received:"}</span> {row.who}, {SOURCE[row.source] ?? row.source}
+        <span className="visually-hidden">{row.direction === "up" ? "Sent:" : "Received:"}</span> {row.who},{" "}
+        {SOURCE[row.source] ?? row.source}
       </h3>
       <p>
-        {[row.codec, rate(row.kbps), size, row.fps === null ? null : `${row.fps} fps`, `loss ${dash(row.lossPercent, "%", 1)}`]
+        {[
+          row.codec,
+          rate(row.kbps),
+          size,
+          row.fps === null ? null : `${row.fps} fps`,
+          `loss ${dash(row.lossPercent, "%", 1)}`,
+        ]
           .filter(Boolean)
           .join(" · ")}
       </p>

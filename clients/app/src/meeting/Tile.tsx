@@ -38,18 +38,25 @@ export function Tile({ picture, pinned, onPin, style }: Props) {
         <Video track={track} className={`tile-video${fit}`} />
       ) : (
         <div className="tile-empty" aria-hidden="true">
-          <span className="tile-initials" style={{ "--hue": hueOf(participant.identity) } as CSSProperties}>{initials(name)}</span>
+          <span className="tile-initials" style={{ "--hue": hueOf(participant.identity) } as CSSProperties}>
+            {initials(name)}
+          </span>
         </div>
       )}
       <div className="tile-foot">
         <span className="tile-name">
           {screen ? <Icon name="screen" size={16} /> : !participant.isMicrophoneEnabled && <MutedMark />}
-          <span className="tile-text">{name}{you}</span>
+          <span className="tile-text">
+            {name}
+            {you}
+          </span>
         </span>
         {!screen && <Quality participant={participant} />}
       </div>
       {!screen && participant.attributes[HAND] && (
-        <span className="tile-hand" role="img" aria-label="hand raised" title="Hand raised"><Icon name="hand" size={20} /></span>
+        <span className="tile-hand" role="img" aria-label="hand raised" title="Hand raised">
+          <Icon name="hand" size={20} />
+        </span>
       )}
       <button
         className="tile-pin"
@@ -85,7 +92,9 @@ export function Quality({ participant }: { participant: Participant }) {
   if (!known) return null;
   return (
     <span className="quality" role="img" aria-label={known[1]} title={known[1]} data-bars={known[0]}>
-      <i /><i /><i />
+      <i />
+      <i />
+      <i />
     </span>
   );
 }

@@ -67,12 +67,9 @@ export function useSize(): [RefObject<HTMLDivElement | null>, { width: number; h
 }
 
 /** Which picture is large, if any: what was pinned, then a shared screen, then who speaks. */
-export function mainPicture<P extends Pick<Picture, "id" | "screen"> & { participant: { isLocal: boolean; identity: string } }>(
-  pictures: readonly P[],
-  layout: Layout,
-  pinned: string | null,
-  speaker: string | null,
-): P | undefined {
+export function mainPicture<
+  P extends Pick<Picture, "id" | "screen"> & { participant: { isLocal: boolean; identity: string } },
+>(pictures: readonly P[], layout: Layout, pinned: string | null, speaker: string | null): P | undefined {
   const remote = pictures.filter((picture) => !picture.participant.isLocal);
   const chosen = pictures.find((picture) => picture.id === pinned);
   // One's own screen stays small: shown large it would film itself.

@@ -110,7 +110,8 @@ export function picturesOf(room: Room): Picture[] {
     const pictures: Picture[] = [
       { id: `${participant.identity}/camera`, participant, screen: false, publication: camera },
     ];
-    if (screen?.track) pictures.push({ id: `${participant.identity}/screen`, participant, screen: true, publication: screen });
+    if (screen?.track)
+      pictures.push({ id: `${participant.identity}/screen`, participant, screen: true, publication: screen });
     return pictures;
   });
 }

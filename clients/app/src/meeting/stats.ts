@@ -55,7 +55,9 @@ export function readReport(
     lost: sum(lossSide, "packetsLost"),
     at: Math.max(0, ...streams.map((entry) => number(entry["timestamp"]) ?? 0)),
   };
-  const largest = [...streams].sort((one, other) => (number(other["frameHeight"]) ?? 0) - (number(one["frameHeight"]) ?? 0))[0];
+  const largest = [...streams].sort(
+    (one, other) => (number(other["frameHeight"]) ?? 0) - (number(one["frameHeight"]) ?? 0),
+  )[0];
   return {
     counters,
     row: {
@@ -70,7 +72,11 @@ export function readReport(
   };
 }
 
-function rates(before: Counters | undefined, now: Counters, direction: Direction): Pick<Reading, "kbps" | "lossPercent"> {
+function rates(
+  before: Counters | undefined,
+  now: Counters,
+  direction: Direction,
+): Pick<Reading, "kbps" | "lossPercent"> {
   // A smaller total means that the stream is a new one under the old name.
   if (!before || now.at <= before.at || now.bytes < before.bytes) return { kbps: null, lossPercent: null };
   const lost = Math.max(0, now.lost - before.lost);

@@ -37,14 +37,20 @@ export function useChat(room: Room, open: boolean): Chat {
 
   useEffect(() => {
     room.registerTextStreamHandler(TOPIC, (reader, { identity }) => {
-      void reader.readAll().then((text) => {
-        const from = room.getParticipantByIdentity(identity)?.name || identity;
-        const { id, timestamp } = reader.info;
-        setLines((before) => [...before, { id, from, mine: false, text: text.slice(0, LONGEST), at: timestamp || Date.now() }]);
-        if (isOpen.current) return;
-        setUnread((count) => count + 1);
-        notify(`${from}: ${text.length > 120 ? `${text.slice(0, 120)}…` : text}`);
-      }, () => undefined); // A stream that breaks off is a message that nobody finished.
+      void reader.readAll().then(
+        (text) => {
+          const from = room.getParticipantByIdentity(identity)?.name || identity;
+          const { id, timestamp } = reader.info;
+          setLines((before) => [
+            ...before,
+            { id, from, mine: false, text: text.slice(0, LONGEST), at: timestamp || Date.now() },
+          ]);
+          if (isOpen.current) return;
+          setUnread((count) => count + 1);
+          notify(`${from}: ${text.length > 120 ? `${text.slice(0, 120)}…` : text}`);
+        },
+        () => undefined,
+      ); // A stream that breaks off is a message that nobody finished.
     });
     return () => room.unregisterTextStreamHandler(TOPIC);
   }, [room]);

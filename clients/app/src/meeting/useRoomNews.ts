@@ -1,5 +1,12 @@
 import { useEffect } from "react";
-import { RoomEvent, Track, type Participant, type RemoteParticipant, type RemoteTrackPublication, type Room } from "livekit-client";
+import {
+  RoomEvent,
+  Track,
+  type Participant,
+  type RemoteParticipant,
+  type RemoteTrackPublication,
+  type Room,
+} from "livekit-client";
 import { notify } from "../lib/announce";
 import { displayName } from "./live";
 import { HAND } from "./useControls";

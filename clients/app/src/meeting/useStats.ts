@@ -37,7 +37,13 @@ export function useStats(room: Room): Stats {
           const key = publication.trackSid;
           const reading = readReport(report, participant.isLocal ? "up" : "down", before.get(key));
           counters.set(key, reading.counters);
-          rows.push({ key, who: displayName(participant), source: publication.source, kind: track.kind, ...reading.row });
+          rows.push({
+            key,
+            who: displayName(participant),
+            source: publication.source,
+            kind: track.kind,
+            ...reading.row,
+          });
         }
       }
       if (stopped) return;

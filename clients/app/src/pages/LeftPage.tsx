@@ -19,10 +19,16 @@ export function LeftPage({ room, error, onRejoin }: Props) {
       <PageHeader />
       <main className="centred">
         <div className="card card-narrow">
-          <h1 ref={heading} tabIndex={-1}>{error ? "The meeting ended for you" : "You left"}</h1>
+          <h1 ref={heading} tabIndex={-1}>
+            {error ? "The meeting ended for you" : "You left"}
+          </h1>
           <p className="soft">{error ? error.message : `The meeting “${room}” goes on without you.`}</p>
-          <button className="button primary wide" onClick={onRejoin}>Join again</button>
-          <button className="button wide" onClick={() => navigate("/")}>Go to the start page</button>
+          <button className="button primary wide" onClick={onRejoin}>
+            Join again
+          </button>
+          <button className="button wide" onClick={() => navigate("/")}>
+            Go to the start page
+          </button>
         </div>
       </main>
     </div>

@@ -14,31 +14,36 @@ type Stage =
   | { at: "meeting"; session: RoomSession }
   | { at: "left"; error: TandemError | null };
 
-/** One room from the door to the way out. */
-export default function MeetPage({ room }: { room: string }) {
+/** The stay in a room: entering, leaving, and what to show meanwhile. */
+function useStay(room: string) {
   const [stage, setStage] = useState<Stage>({ at: "prejoin", joining: false, error: null });
   const session = useRef<RoomSession | null>(null);
   const entrance = useRef<Entrance | null>(null);
   const failures = useRef(0);
+  const attempt = useRef<AbortController | null>(null);
 
   // Following another link or going back in the history must not leave a ghost in the room.
-  useEffect(() => () => void session.current?.leave(), []);
+  useEffect(
+    () => () => {
+      attempt.current?.abort();
+      void session.current?.leave();
+    },
+    [],
+  );
 
   const enter = useCallback(
     async (chosen: Entrance, returning = false) => {
       entrance.current = chosen;
+      const { signal } = (attempt.current = new AbortController());
       setStage(returning ? { at: "returning" } : { at: "prejoin", joining: true, error: null });
       try {
-        const tandem = new Tandem(location.origin, { join: { room, name: chosen.name } });
-        const devices = { microphone: recall("microphone"), camera: recall("camera"), speaker: recall("speaker") };
-        const opened = await tandem.room({
-          devices,
-          onDeviceError: (source, error) => notify(`Your ${source} is off: ${error.message}`, "warning"),
-        });
+        const opened = await openRoom(room, chosen.name);
+        if (signal.aborted) return;
         session.current = opened;
-        await opened.connect(chosen.wish);
+        await opened.connect(chosen.wish, signal);
         setStage({ at: "meeting", session: opened });
       } catch (thrown) {
+        if (signal.aborted) return;
         const error = thrown instanceof TandemError ? thrown : new TandemError("internal", String(thrown));
         failures.current += 1;
         setStage({ at: "prejoin", joining: false, error });
@@ -55,12 +60,28 @@ export default function MeetPage({ room }: { room: string }) {
     setStage({ at: "left", error });
   }, []);
 
+  const comeBack = () => {
+    if (entrance.current) void enter(entrance.current, true);
+  };
+  return { stage, failures: failures.current, enter, leave, comeBack };
+}
+
+function openRoom(room: string, name: string): Promise<RoomSession> {
+  return new Tandem(location.origin, { join: { room, name } }).room({
+    devices: { microphone: recall("microphone"), camera: recall("camera"), speaker: recall("speaker") },
+    onDeviceError: (source, error) => notify(`Your ${source} is off: ${error.message}`, "warning"),
+  });
+}
+
+/** One room from the door to the way out. */
+export default function MeetPage({ room }: { room: string }) {
+  const { stage, failures, enter, leave, comeBack } = useStay(room);
   switch (stage.at) {
     case "prejoin":
       // The key makes a fresh start after a failure: the devices were given back for the attempt.
       return (
         <Prejoin
-          key={failures.current}
+          key={failures}
           room={room}
           joining={stage.joining}
           error={stage.error}
@@ -68,22 +89,24 @@ export default function MeetPage({ room }: { room: string }) {
         />
       );
     case "returning":
-      return <div className="waiting" role="status">Joining…</div>;
+      return (
+        <div className="waiting" role="status">
+          Joining…
+        </div>
+      );
     case "meeting":
       return (
-        <Suspense fallback={<div className="waiting" role="status">Opening the meeting…</div>}>
+        <Suspense
+          fallback={
+            <div className="waiting" role="status">
+              Opening the meeting…
+            </div>
+          }
+        >
           <Meeting session={stage.session} roomName={room} onLeft={leave} />
         </Suspense>
       );
     case "left":
-      return (
-        <LeftPage
-          room={room}
-          error={stage.error}
-          onRejoin={() => {
-            if (entrance.current) void enter(entrance.current, true);
-          }}
-        />
-      );
+      return <LeftPage room={room} error={stage.error} onRejoin={comeBack} />;
   }
 }

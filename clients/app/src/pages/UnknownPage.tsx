@@ -9,7 +9,9 @@ export function UnknownPage() {
         <div className="card card-narrow">
           <h1>There is nothing here</h1>
           <p className="soft">The link may be incomplete. An invitation looks like {location.origin}/meet/room-name.</p>
-          <button className="button primary" onClick={() => navigate("/")}>Go to the start page</button>
+          <button className="button primary" onClick={() => navigate("/")}>
+            Go to the start page
+          </button>
         </div>
       </main>
     </div>

@@ -29,7 +29,9 @@ export function LevelMeter({ stream }: { stream: MediaStream | null }) {
       aria-valuemax={100}
       aria-valuenow={0}
     >
-      {Array.from({ length: BARS }, (_, index) => <span key={index} />)}
+      {Array.from({ length: BARS }, (_, index) => (
+        <span key={index} />
+      ))}
     </div>
   );
 }

@@ -48,19 +48,41 @@ export function Prejoin({ room, joining, error, onJoin }: Props) {
       <main className="prejoin-main">
         <div className="prejoin-mirror">
           <PreviewPicture preview={preview} name={name} />
+        </div>
+        <div className="prejoin-notes">
           {(["microphone", "camera"] as const).map((kind) => {
             const failure = preview[kind].error;
-            return failure && <RepairNote key={kind} kind={kind} error={failure} onRetry={() => preview.open([kind])} />;
+            return (
+              failure && <RepairNote key={kind} kind={kind} error={failure} onRetry={() => preview.open([kind])} />
+            );
           })}
         </div>
-        <JoinForm room={room} name={name} onName={setName} wish={wish} joining={joining} error={error} onEnter={enter} />
+        <JoinForm
+          room={room}
+          name={name}
+          onName={setName}
+          wish={wish}
+          joining={joining}
+          error={error}
+          onEnter={enter}
+        />
         <section className="prejoin-devices" aria-label="Devices">
           <div className="prejoin-device">
-            <DevicePicker kind="microphone" devices={devices} value={inUse(preview, "microphone")} onChoose={(id) => preview.choose("microphone", id)} />
+            <DevicePicker
+              kind="microphone"
+              devices={devices}
+              value={inUse(preview, "microphone")}
+              onChoose={(id) => preview.choose("microphone", id)}
+            />
             {preview.microphone.stream && <LevelMeter stream={preview.microphone.stream} />}
           </div>
           <div className="prejoin-device">
-            <DevicePicker kind="camera" devices={devices} value={inUse(preview, "camera")} onChoose={(id) => preview.choose("camera", id)} />
+            <DevicePicker
+              kind="camera"
+              devices={devices}
+              value={inUse(preview, "camera")}
+              onChoose={(id) => preview.choose("camera", id)}
+            />
           </div>
           <SpeakerTest
             devices={devices}
@@ -125,7 +147,9 @@ function JoinForm({ room, name, onName, wish, joining, error, onEnter }: FormPro
       <button className="button primary wide" disabled={joining}>
         {joining ? "Joining…" : "Join the meeting"}
       </button>
-      <p className="prejoin-summary" role="status">{summary(wish)}</p>
+      <p className="prejoin-summary" role="status">
+        {summary(wish)}
+      </p>
       <button
         type="button"
         className="button wide"
@@ -140,13 +164,23 @@ function JoinForm({ room, name, onName, wish, joining, error, onEnter }: FormPro
   );
 }
 
-function SpeakerTest({ devices, value, onChoose }: { devices: ReturnType<typeof useDevices>; value: string; onChoose: (id: string) => void }) {
+function SpeakerTest({
+  devices,
+  value,
+  onChoose,
+}: {
+  devices: ReturnType<typeof useDevices>;
+  value: string;
+  onChoose: (id: string) => void;
+}) {
   const [playing, setPlaying] = useState(false);
   const [silent, setSilent] = useState(false);
   const test = () => {
     setPlaying(true);
     setSilent(false);
-    playTone(value).catch(() => setSilent(true)).finally(() => setPlaying(false));
+    playTone(value)
+      .catch(() => setSilent(true))
+      .finally(() => setPlaying(false));
   };
   return (
     <div className="prejoin-device">
@@ -154,7 +188,11 @@ function SpeakerTest({ devices, value, onChoose }: { devices: ReturnType<typeof 
       <button type="button" className="button small" disabled={playing} onClick={test}>
         <Icon name="volume" size={18} /> {playing ? "Playing…" : "Test the speaker"}
       </button>
-      {silent && <p className="soft" role="status">The sound did not play. Choose another speaker and look at the volume.</p>}
+      {silent && (
+        <p className="soft" role="status">
+          The sound did not play. Choose another speaker and look at the volume.
+        </p>
+      )}
     </div>
   );
 }

@@ -13,10 +13,20 @@ export function PreviewPicture({ preview, name }: { preview: Preview; name: stri
   const untouched = camera.status === "off" && microphone.status === "off";
   return (
     <div className="preview">
-      <video ref={video} className="preview-video" hidden={!camera.stream} autoPlay muted playsInline aria-label="Your camera" />
+      <video
+        ref={video}
+        className="preview-video"
+        hidden={!camera.stream}
+        autoPlay
+        muted
+        playsInline
+        aria-label="Your camera"
+      />
       {!camera.stream && (
         <div className="preview-empty">
-          <span className="avatar" aria-hidden="true">{name.trim() ? initials(name) : <Icon name="people" size={40} />}</span>
+          <span className="avatar" aria-hidden="true">
+            {name.trim() ? initials(name) : <Icon name="people" size={40} />}
+          </span>
           {untouched ? (
             <>
               <button type="button" className="button primary" onClick={() => preview.open(["microphone", "camera"])}>
@@ -25,7 +35,9 @@ export function PreviewPicture({ preview, name }: { preview: Preview; name: stri
               <p className="preview-hint">Your browser will ask. You can also come in without.</p>
             </>
           ) : (
-            <p className="preview-hint">{camera.status === "opening" ? "The camera is starting…" : "Your camera is off"}</p>
+            <p className="preview-hint">
+              {camera.status === "opening" ? "The camera is starting…" : "Your camera is off"}
+            </p>
           )}
         </div>
       )}

@@ -16,7 +16,11 @@ export function RepairNote({ error, kind, onRetry }: Props) {
       <Icon name="warning" />
       <h3>{repair.title}</h3>
       {repair.steps.length > 1 ? (
-        <ol>{repair.steps.map((step) => <li key={step}>{step}</li>)}</ol>
+        <ol>
+          {repair.steps.map((step) => (
+            <li key={step}>{step}</li>
+          ))}
+        </ol>
       ) : (
         <p>{repair.steps[0]}</p>
       )}

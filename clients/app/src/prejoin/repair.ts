@@ -44,7 +44,10 @@ export function repairFor(error: TandemError, kind: Capture, support: Support): 
     case "device_not_found":
       return {
         title: `No ${noun} was found`,
-        steps: [`Plug in or switch on a ${noun}; some laptops have a key or a slider for it.`, "Then press “Try again”."],
+        steps: [
+          `Plug in or switch on a ${noun}; some laptops have a key or a slider for it.`,
+          "Then press “Try again”.",
+        ],
         again: true,
       };
     case "device_in_use":
@@ -99,10 +102,7 @@ function unblock(noun: string, { browser, system }: Support): string[] {
     case "safari":
       return [`In the menu choose Safari, “Settings for this website”, and set the ${noun} to “Allow”.`];
     default:
-      return [
-        "Click the symbol at the left end of the address bar.",
-        `Switch the ${noun} on, or set it to “Allow”.`,
-      ];
+      return ["Click the symbol at the left end of the address bar.", `Switch the ${noun} on, or set it to “Allow”.`];
   }
 }
 

@@ -26,7 +26,10 @@ const KEYS = { microphone: "joinMicrophone", camera: "joinCamera" } as const;
 /** The camera and the microphone before joining. Nothing is asked until `open` or unless it was allowed before. */
 export function usePreview(): Preview {
   const [devices, setDevices] = useState<Record<Capture, PreviewDevice>>({ microphone: OFF, camera: OFF });
-  const [ids, setIds] = useState<Record<Capture, string>>({ microphone: recall("microphone"), camera: recall("camera") });
+  const [ids, setIds] = useState<Record<Capture, string>>({
+    microphone: recall("microphone"),
+    camera: recall("camera"),
+  });
   const streams = useRef<Partial<Record<Capture, MediaStream>>>({});
   // Numbers each request, so that an answer that comes too late is thrown away.
   const turn = useRef<Record<Capture, number>>({ microphone: 0, camera: 0 });
@@ -74,16 +77,7 @@ export function usePreview(): Preview {
     stop("camera");
   }, [stop]);
 
-  useEffect(() => {
-    let gone = false;
-    void allowedBefore().then((kinds) => {
-      if (!gone && kinds.length > 0) void openWith(kinds, { microphone: recall("microphone"), camera: recall("camera") });
-    });
-    return () => {
-      gone = true;
-      release();
-    };
-  }, [openWith, release]);
+  useAllowedBefore(openWith, release);
 
   return {
     ...devices,
@@ -102,6 +96,24 @@ export function usePreview(): Preview {
     },
     release,
   };
+}
+
+/** Opens on arrival what needs no question, and gives everything back on the way out. */
+function useAllowedBefore(
+  open: (kinds: readonly Capture[], ids: Record<Capture, string>) => Promise<void>,
+  release: () => void,
+): void {
+  useEffect(() => {
+    let gone = false;
+    void allowedBefore().then((kinds) => {
+      if (gone || kinds.length === 0) return;
+      void open(kinds, { microphone: recall("microphone"), camera: recall("camera") });
+    });
+    return () => {
+      gone = true;
+      release();
+    };
+  }, [open, release]);
 }
 
 /** The devices that open without a question: allowed for this site, and not switched off last time. */

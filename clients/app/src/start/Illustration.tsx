@@ -38,7 +38,8 @@ export function Illustration() {
 }
 
 function Hair({ kind, colour }: { kind: number; colour: string }) {
-  if (kind === 0) return <path d="M70 66c-4-30 14-40 30-40s36 10 30 42c-4-14-12-22-20-24-14 2-32 2-40 22Z" fill={colour} />;
+  if (kind === 0)
+    return <path d="M70 66c-4-30 14-40 30-40s36 10 30 42c-4-14-12-22-20-24-14 2-32 2-40 22Z" fill={colour} />;
   if (kind === 1) return <circle cx="100" cy="42" r="27" fill={colour} clipPath="inset(0 0 26px 0)" />;
   if (kind === 2) return <path d="M73 54c0-18 12-27 27-27s27 9 27 27c-6-8-14-11-27-11s-21 3-27 11Z" fill={colour} />;
   return <path d="M68 96c-4-50 8-70 32-70s36 20 32 70c-8-6-6-30-12-44-14 0-28-2-36-8-8 12-8 44-16 52Z" fill={colour} />;

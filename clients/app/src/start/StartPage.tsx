@@ -23,7 +23,9 @@ export function StartPage() {
           </p>
           <div className="card start-card">
             <NewMeeting />
-            <div className="start-or" role="separator">or</div>
+            <div className="start-or" role="separator">
+              or
+            </div>
             <OpenInvitation />
           </div>
         </div>
@@ -31,9 +33,15 @@ export function StartPage() {
       </main>
       <footer className="start-footer">
         <ul>
-          <li><Icon name="link" size={20} /> Anyone with the link can come in</li>
-          <li><Icon name="ear" size={20} /> Listen without a camera or microphone</li>
-          <li><Icon name="help" size={20} /> Works with keyboard and screen reader</li>
+          <li>
+            <Icon name="link" size={20} /> Anyone with the link can come in
+          </li>
+          <li>
+            <Icon name="ear" size={20} /> Listen without a camera or microphone
+          </li>
+          <li>
+            <Icon name="help" size={20} /> Works with keyboard and screen reader
+          </li>
         </ul>
       </footer>
     </div>

@@ -28,7 +28,11 @@ export function DevicePicker({ kind, devices, value, onChoose }: Props) {
         {(!known || options.length === 0) && (
           <option value="">{options.length === 0 ? "Shown once you allow it" : "Default"}</option>
         )}
-        {options.map((device) => <option key={device.id} value={device.id}>{device.label}</option>)}
+        {options.map((device) => (
+          <option key={device.id} value={device.id}>
+            {device.label}
+          </option>
+        ))}
       </select>
     </div>
   );

@@ -52,11 +52,10 @@ export function Menu({ label, className, face, sections, align = "centre", onOpe
     if (!open) return;
     const items = itemsIn(root.current);
     const at = items.indexOf(document.activeElement as HTMLElement);
-    const targets: Record<string, number> = { ArrowDown: at + 1, ArrowRight: at + 1, ArrowUp: at - 1, ArrowLeft: at - 1, Home: 0, End: items.length - 1 };
-    const target = targets[event.key];
+    const target = nextIndex(event.key, at, items.length);
     if (target !== undefined) {
       event.preventDefault();
-      items[(target + items.length) % items.length]?.focus();
+      items[target]?.focus();
     } else if (event.key === "Escape") {
       event.stopPropagation();
       close();
@@ -86,8 +85,17 @@ export function Menu({ label, className, face, sections, align = "centre", onOpe
       {open && (
         <div className={`menu menu-${align}`} id={id} role="menu" aria-label={label}>
           {sections.map((section, index) => (
-            <div key={section.title ?? index} className={section.row ? "menu-section row" : "menu-section"} role="group" aria-label={section.title}>
-              {section.title && <div className="menu-title" aria-hidden="true">{section.title}</div>}
+            <div
+              key={section.title ?? index}
+              className={section.row ? "menu-section row" : "menu-section"}
+              role="group"
+              aria-label={section.title}
+            >
+              {section.title && (
+                <div className="menu-title" aria-hidden="true">
+                  {section.title}
+                </div>
+              )}
               {section.items.map((item) => (
                 <Item key={item.id} item={item} onDone={close} />
               ))}
@@ -97,6 +105,24 @@ export function Menu({ label, className, face, sections, align = "centre", onOpe
       )}
     </div>
   );
+}
+
+/** Where a key leads from item `at` of `count`; undefined if it leads nowhere. */
+function nextIndex(key: string, at: number, count: number): number | undefined {
+  switch (key) {
+    case "ArrowDown":
+    case "ArrowRight":
+      return (at + 1) % count;
+    case "ArrowUp":
+    case "ArrowLeft":
+      return (at - 1 + count) % count;
+    case "Home":
+      return 0;
+    case "End":
+      return count - 1;
+    default:
+      return undefined;
+  }
 }
 
 function Item({ item, onDone }: { item: MenuItem; onDone: () => void }) {
@@ -113,7 +139,11 @@ function Item({ item, onDone }: { item: MenuItem; onDone: () => void }) {
         item.onSelect();
       }}
     >
-      {choice ? <span className="menu-mark">{item.checked && <Icon name="check" size={18} />}</span> : item.icon && <Icon name={item.icon} size={20} />}
+      {choice ? (
+        <span className="menu-mark">{item.checked && <Icon name="check" size={18} />}</span>
+      ) : (
+        item.icon && <Icon name={item.icon} size={20} />
+      )}
       <span>{item.label}</span>
     </button>
   );

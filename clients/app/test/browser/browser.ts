@@ -24,7 +24,10 @@ export type Prompt = "allow" | "deny";
 /** Starts a browser with a fake camera and microphone. Playwright gives it a fresh profile. */
 export function launch(prompt: Prompt = "allow", extra: readonly string[] = []): Promise<Browser> {
   const ui = prompt === "allow" ? "--use-fake-ui-for-media-stream" : "--use-fake-ui-for-media-stream=deny";
-  return chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: [...FLAGS, ui, ...extra] });
+  return chromium.launch({
+    executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium",
+    args: [...FLAGS, ui, ...extra],
+  });
 }
 
 /** A page that fails the test when the app throws or talks to anybody but its own server. */
@@ -67,7 +70,13 @@ async function serveFromDisk(page: Page): Promise<void> {
 }
 
 /** Opens an invitation, waits for the devices where they are wanted, and goes in. */
-export async function enter(visitor: Visitor, url: string, room: string, name: string, how: "everything" | "listener" = "everything"): Promise<void> {
+export async function enter(
+  visitor: Visitor,
+  url: string,
+  room: string,
+  name: string,
+  how: "everything" | "listener" = "everything",
+): Promise<void> {
   const { page } = visitor;
   await page.goto(`${url}/meet/${room}`);
   await page.getByLabel("Your name").fill(name);
@@ -99,7 +108,11 @@ export function tile(page: Page, name: string, kind: "person" | "screen" = "pers
 }
 
 /** Resolves once the video in a tile has a size and its time goes on. */
-export async function moves(page: Page, name: string, kind: "person" | "screen" = "person"): Promise<{ width: number; height: number }> {
+export async function moves(
+  page: Page,
+  name: string,
+  kind: "person" | "screen" = "person",
+): Promise<{ width: number; height: number }> {
   const video = tile(page, name, kind).locator("video");
   await video.waitFor({ timeout: 30_000 });
   const handle = await video.elementHandle();
@@ -120,7 +133,11 @@ export async function moves(page: Page, name: string, kind: "person" | "screen" 
 
 /** Resolves once an audio element of the page plays something louder than silence. */
 export async function hears(page: Page): Promise<void> {
-  await page.waitForFunction(() => [...document.querySelectorAll("audio")].some((audio) => audio.srcObject && !audio.paused), undefined, { timeout: 30_000 });
+  await page.waitForFunction(
+    () => [...document.querySelectorAll("audio")].some((audio) => audio.srcObject && !audio.paused),
+    undefined,
+    { timeout: 30_000 },
+  );
   await page.evaluate(async () => {
     const context = new AudioContext();
     await context.resume();
@@ -164,12 +181,23 @@ const axeSource = readFileSync(createRequire(import.meta.url).resolve("axe-core/
 /** Fails on findings that keep people out. */
 export async function expectAccessible(page: Page): Promise<void> {
   // Colours are measured wrongly in the middle of a fade.
-  await page.evaluate(() => Promise.all(document.getAnimations().filter((one) => one.effect?.getComputedTiming().iterations !== Infinity).map((one) => one.finished.catch(() => undefined))));
+  await page.evaluate(() =>
+    Promise.all(
+      document
+        .getAnimations()
+        .filter((one) => one.effect?.getComputedTiming().iterations !== Infinity)
+        .map((one) => one.finished.catch(() => undefined)),
+    ),
+  );
   // Not as a script tag: the content security policy would rightly forbid it.
   await page.evaluate(axeSource);
   const { violations } = (await page.evaluate("axe.run(document, { resultTypes: ['violations'] })")) as AxeResult;
   const grave = violations
     .filter((violation) => violation.impact === "serious" || violation.impact === "critical")
-    .map((violation) => ({ id: violation.id, help: violation.help, where: violation.nodes.map((node) => `${node.html} ${node.failureSummary ?? ""}`) }));
+    .map((violation) => ({
+      id: violation.id,
+      help: violation.help,
+      where: violation.nodes.map((node) => `${node.html} ${node.failureSummary ?? ""}`),
+    }));
   expect(grave).toEqual([]);
 }

@@ -59,9 +59,20 @@ export class OwnNode {
     this.#data ??= await mkdtemp(join(tmpdir(), "tandem-test-"));
     const before = this.#ready;
     const ports = before
-      ? ["--port", new URL(before.http).port, "--udp-port", String(before.udp[0]), "--tcp-port", String(before.tcp), "--turn-port", String(before.turn)]
+      ? [
+          "--port",
+          new URL(before.http).port,
+          "--udp-port",
+          String(before.udp[0]),
+          "--tcp-port",
+          String(before.tcp),
+          "--turn-port",
+          String(before.turn),
+        ]
       : ["--port", "0", "--udp-port", "0", "--tcp-port", "0", "--turn-port", "0"];
-    const child = spawn(this.#binary, ["serve", "--dev", ...ports, "--data", this.#data], { stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(this.#binary, ["serve", "--dev", ...ports, "--data", this.#data], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     this.#child = child;
     child.stderr.on("data", (text: Buffer) => void (this.#log = [...this.#log.slice(-200), text.toString()]));
     this.#ready = await new Promise<Ready>((resolve, reject) => {
@@ -108,7 +119,8 @@ const TYPES: Record<string, string> = {
 /** The file of the built app that a path means; every page is index.html. */
 export function distFile(path: string): { file: string; type: string } {
   const wanted = join(DIST, normalize(path));
-  const file = wanted.startsWith(DIST) && extname(wanted) !== "" && existsSync(wanted) ? wanted : join(DIST, "index.html");
+  const file =
+    wanted.startsWith(DIST) && extname(wanted) !== "" && existsSync(wanted) ? wanted : join(DIST, "index.html");
   return { file, type: TYPES[extname(file)] ?? "application/octet-stream" };
 }
 
@@ -124,10 +136,11 @@ export async function serveDist(): Promise<TestNode> {
   const { port } = server.address() as AddressInfo;
   return {
     url: `http://127.0.0.1:${port}`,
-    stop: () => new Promise((resolve) => {
-      server.close(() => resolve());
-      server.closeAllConnections();
-    }),
+    stop: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
   };
 }
 

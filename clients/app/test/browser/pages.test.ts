@@ -134,7 +134,12 @@ describe("when a device does not open", () => {
   });
 
   it.each([
-    ["NotAllowedError", "Permission denied by system", "permission_denied_by_system", "Your system does not let the browser use the camera"],
+    [
+      "NotAllowedError",
+      "Permission denied by system",
+      "permission_denied_by_system",
+      "Your system does not let the browser use the camera",
+    ],
     ["NotAllowedError", "Permission dismissed", "permission_dismissed", "The question about your camera was closed"],
     ["SecurityError", "", "permission_denied_by_policy", "The camera is forbidden for this page"],
     ["NotFoundError", "Requested device not found", "device_not_found", "No camera was found"],
@@ -152,7 +157,8 @@ describe("when a device does not open", () => {
           return real(constraints);
         };
         // A stored permission would change the meaning of a refusal.
-        navigator.permissions.query = async () => ({ state: fixed() ? "granted" : "unknown" }) as unknown as PermissionStatus;
+        navigator.permissions.query = async () =>
+          ({ state: fixed() ? "granted" : "unknown" }) as unknown as PermissionStatus;
       },
       [name, message] as const,
     );

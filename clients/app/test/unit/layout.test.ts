@@ -9,7 +9,12 @@ const picture = (identity: string, screen = false, isLocal = false) => ({
 
 describe("gridShape", () => {
   it("keeps every tile inside the stage for any number and shape", () => {
-    for (const [width, height] of [[1280, 640], [360, 600], [800, 800], [320, 300]] as const) {
+    for (const [width, height] of [
+      [1280, 640],
+      [360, 600],
+      [800, 800],
+      [320, 300],
+    ] as const) {
       for (let count = 1; count <= 25; count += 1) {
         const shape = gridShape(count, width, height, 10);
         const rows = Math.ceil(count / shape.columns);

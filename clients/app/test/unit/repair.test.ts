@@ -6,8 +6,18 @@ import { emojiIn } from "../../src/meeting/useReactions";
 
 vi.stubGlobal("location", { host: "meet.example" });
 
-const CODES: ErrorCode[] = ["permission_denied", "permission_dismissed", "permission_denied_by_system", "permission_denied_by_policy",
-  "device_not_found", "device_in_use", "constraint_not_met", "insecure_context", "unsupported_browser", "internal"];
+const CODES: ErrorCode[] = [
+  "permission_denied",
+  "permission_dismissed",
+  "permission_denied_by_system",
+  "permission_denied_by_policy",
+  "device_not_found",
+  "device_in_use",
+  "constraint_not_met",
+  "insecure_context",
+  "unsupported_browser",
+  "internal",
+];
 const BROWSERS: Support["browser"][] = ["chromium", "firefox", "safari", "other"];
 const SYSTEMS: Support["system"][] = ["windows", "macos", "linux", "android", "ios", "other"];
 
@@ -16,7 +26,15 @@ describe("repairFor", () => {
     for (const kind of ["camera", "microphone"] as const) {
       for (const browser of BROWSERS) {
         for (const system of SYSTEMS) {
-          const support: Support = { secureContext: true, webrtc: true, capture: true, screenShare: true, speakerChoice: true, browser, system };
+          const support: Support = {
+            secureContext: true,
+            webrtc: true,
+            capture: true,
+            screenShare: true,
+            speakerChoice: true,
+            browser,
+            system,
+          };
           const titles = CODES.map((code) => repairFor(new TandemError(code, "why"), kind, support));
           expect(new Set(titles.map((repair) => repair.title)).size).toBe(CODES.length);
           for (const repair of titles) {
@@ -42,7 +60,8 @@ describe("emojiIn", () => {
   const bytes = (text: string) => new TextEncoder().encode(text);
   it("takes known emoji and nothing else", () => {
     expect(emojiIn(bytes('{"emoji":"👏"}'))).toBe("👏");
-    for (const bad of ["", "null", "3", '{"emoji":"<img>"}', '{"emoji":1}', "{", "\u0000"]) expect(emojiIn(bytes(bad))).toBeNull();
+    for (const bad of ["", "null", "3", '{"emoji":"<img>"}', '{"emoji":1}', "{", "\u0000"])
+      expect(emojiIn(bytes(bad))).toBeNull();
     expect(emojiIn(new Uint8Array([0xff, 0xfe]))).toBeNull();
   });
 });

@@ -4,7 +4,20 @@ import { readReport, summarise } from "../../src/meeting/stats";
 type Entries = [string, Record<string, unknown>][];
 
 const video = (at: number, bytes: number, packets: number, lost: number): Entries => [
-  ["in", { type: "inbound-rtp", timestamp: at, bytesReceived: bytes, packetsReceived: packets, packetsLost: lost, codecId: "c", frameWidth: 1280, frameHeight: 720, framesPerSecond: 29.7 }],
+  [
+    "in",
+    {
+      type: "inbound-rtp",
+      timestamp: at,
+      bytesReceived: bytes,
+      packetsReceived: packets,
+      packetsLost: lost,
+      codecId: "c",
+      frameWidth: 1280,
+      frameHeight: 720,
+      framesPerSecond: 29.7,
+    },
+  ],
   ["c", { type: "codec", id: "c", mimeType: "video/VP8" }],
   ["p", { type: "candidate-pair", nominated: true, currentRoundTripTime: 0.0416 }],
 ];
@@ -12,15 +25,29 @@ const video = (at: number, bytes: number, packets: number, lost: number): Entrie
 describe("readReport", () => {
   it("makes rates of two readings", () => {
     const first = readReport(video(1000, 0, 0, 0), "down", undefined);
-    expect(first.row).toMatchObject({ kbps: null, lossPercent: null, codec: "VP8", width: 1280, height: 720, fps: 30, rttMs: 42 });
+    expect(first.row).toMatchObject({
+      kbps: null,
+      lossPercent: null,
+      codec: "VP8",
+      width: 1280,
+      height: 720,
+      fps: 30,
+      rttMs: 42,
+    });
     const second = readReport(video(3000, 250_000, 90, 10), "down", first.counters);
     expect(second.row).toMatchObject({ kbps: 1000, lossPercent: 10 });
   });
 
   it("adds up simulcast layers and takes the size of the largest", () => {
     const layers: Entries = [
-      ["a", { type: "outbound-rtp", timestamp: 1000, bytesSent: 1000, packetsSent: 10, frameWidth: 320, frameHeight: 180 }],
-      ["b", { type: "outbound-rtp", timestamp: 1000, bytesSent: 3000, packetsSent: 30, frameWidth: 1280, frameHeight: 720 }],
+      [
+        "a",
+        { type: "outbound-rtp", timestamp: 1000, bytesSent: 1000, packetsSent: 10, frameWidth: 320, frameHeight: 180 },
+      ],
+      [
+        "b",
+        { type: "outbound-rtp", timestamp: 1000, bytesSent: 3000, packetsSent: 30, frameWidth: 1280, frameHeight: 720 },
+      ],
       ["r", { type: "remote-inbound-rtp", packetsLost: 2, roundTripTime: 0.02 }],
     ];
     const { row, counters } = readReport(layers, "up", { bytes: 0, packets: 0, lost: 0, at: 0 });

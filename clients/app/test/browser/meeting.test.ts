@@ -1,0 +1,285 @@
+import { randomUUID } from "node:crypto";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { enter, expectAccessible, hears, inMeeting, launch, moves, shot, tile, Visitor } from "./browser";
+import { startNode, type TestNode } from "./node";
+
+let node: TestNode;
+let browser: Browser;
+
+beforeAll(async () => {
+  node = await startNode();
+  browser = await launch();
+});
+afterAll(async () => {
+  await browser?.close();
+  await node?.stop();
+});
+
+const newRoom = () => `room-${randomUUID().slice(0, 8)}`;
+
+/** Two people in one room who see each other. */
+async function pair(
+  how: "everything" | "listener" = "everything",
+): Promise<{ ana: Visitor; bo: Visitor; close: () => Promise<void> }> {
+  const room = newRoom();
+  const ana = await Visitor.open(browser, node.url);
+  const bo = await Visitor.open(browser, node.url);
+  await enter(ana, node.url, room, "Ana");
+  await enter(bo, node.url, room, "Bo", how);
+  await tile(ana.page, "Bo").waitFor();
+  await tile(bo.page, "Ana").waitFor();
+  return {
+    ana,
+    bo,
+    close: async () => {
+      await ana.close();
+      await bo.close();
+    },
+  };
+}
+
+const said = (page: Page, text: string) => page.locator("[data-testid=chat-line]", { hasText: text });
+
+describe("one person", () => {
+  it("goes from the start page through the mirror into the meeting, out, and in again", async () => {
+    const ana = await Visitor.open(browser, node.url);
+    const { page } = ana;
+    await page.goto(node.url);
+    await page.getByRole("button", { name: "Start a meeting" }).click();
+    await page
+      .getByText(/With your microphone and camera on|Use camera and microphone/)
+      .first()
+      .waitFor();
+    await page.getByLabel("Your name").fill("Ana");
+    await enterHere(page);
+    await moves(page, "Ana");
+    await page.getByText("You are the only one here.").waitFor();
+    await expectAccessible(page);
+    await page.getByRole("button", { name: "Leave the meeting" }).click();
+    await page.getByRole("heading", { name: "You left" }).waitFor();
+    await expectAccessible(page);
+    await page.getByRole("button", { name: "Join again" }).click();
+    await inMeeting(page);
+    await moves(page, "Ana");
+    await ana.close();
+  });
+
+  it("works the switches by keyboard, but not while typing", async () => {
+    const ana = await Visitor.open(browser, node.url);
+    const { page } = ana;
+    await enter(ana, node.url, newRoom(), "Ana");
+    await moves(page, "Ana");
+    const microphone = page.getByRole("switch", { name: "Microphone" });
+    const camera = page.getByRole("switch", { name: "Camera" });
+    await page.keyboard.press("m");
+    await expect.poll(() => microphone.getAttribute("aria-checked")).toBe("false");
+    await page.keyboard.press("v");
+    await expect.poll(() => camera.getAttribute("aria-checked")).toBe("false");
+    await page.keyboard.press("v");
+    await expect.poll(() => camera.getAttribute("aria-checked")).toBe("true");
+    await page.keyboard.press("c");
+    await page.getByLabel("Write a message").fill("");
+    await page.keyboard.type("mvh?");
+    expect(await page.getByLabel("Write a message").inputValue()).toBe("mvh?");
+    expect(await microphone.getAttribute("aria-checked")).toBe("false");
+    await page.keyboard.press("Escape");
+    await page.keyboard.press("?");
+    await page.getByRole("dialog", { name: "Keyboard shortcuts" }).waitFor();
+    await expectAccessible(page);
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Choose camera" }).press("Enter");
+    await page.getByRole("menuitemradio").first().waitFor();
+    await page.keyboard.press("Escape");
+    await ana.close();
+  });
+});
+
+/** From the mirror of the page that is open into the meeting, with all devices. */
+async function enterHere(page: Page): Promise<void> {
+  const ask = page.getByRole("button", { name: "Use camera and microphone" });
+  if (await ask.isVisible()) await ask.click();
+  await page.getByText("With your microphone and camera on.").waitFor();
+  await page.getByRole("button", { name: "Join the meeting" }).click();
+  await inMeeting(page);
+}
+
+describe("two people", () => {
+  it("see and hear each other", async () => {
+    const { ana, bo, close } = await pair();
+    await Promise.all([moves(ana.page, "Bo"), moves(bo.page, "Ana")]);
+    await Promise.all([hears(ana.page), hears(bo.page)]);
+    await shot(ana.page, "meeting-grid-light");
+    await expectAccessible(ana.page);
+    await ana.page.keyboard.press("l");
+    await ana.page.locator('[data-testid=stage][data-layout="speaker"]').waitFor();
+    await moves(ana.page, "Bo");
+    await close();
+  });
+
+  it("notice who speaks, who is muted and who leaves", async () => {
+    const { ana, bo } = await pair();
+    await ana.page.locator('[data-testid=tile][data-name="Bo"][data-speaking]').waitFor({ timeout: 30_000 });
+    await bo.page.getByRole("switch", { name: "Microphone" }).click();
+    await tile(ana.page, "Bo").getByRole("img", { name: "muted" }).waitFor();
+    await bo.page.getByRole("button", { name: "Leave the meeting" }).click();
+    await ana.page.getByText("Bo left").first().waitFor();
+    await tile(ana.page, "Bo").waitFor({ state: "detached" });
+    await ana.close();
+    await bo.close();
+  });
+
+  it("write to each other", async () => {
+    const { ana, bo, close } = await pair();
+    await ana.page.getByRole("button", { name: "Chat (c)" }).click();
+    await ana.page.getByLabel("Write a message").fill("Hello <b>Bo</b> https://example.com/a?b=1");
+    await ana.page.keyboard.press("Enter");
+    await said(ana.page, "Hello").waitFor();
+    await bo.page.getByRole("button", { name: "Chat (c), 1 unread" }).click();
+    await said(bo.page, "Hello <b>Bo</b>").waitFor();
+    expect(await said(bo.page, "Hello").getByRole("link").getAttribute("href")).toBe("https://example.com/a?b=1");
+    await bo.page.getByLabel("Write a message").fill("Hello Ana\nsecond line 🎉");
+    await bo.page.getByRole("button", { name: "Send" }).click();
+    await said(ana.page, "second line 🎉").waitFor();
+    await shot(ana.page, "meeting-chat-light");
+    await expectAccessible(ana.page);
+    await close();
+  });
+
+  it("raise hands, react, and find each other in the list", async () => {
+    const { ana, bo, close } = await pair();
+    await bo.page.keyboard.press("h");
+    await tile(ana.page, "Bo").getByRole("img", { name: "hand raised" }).waitFor();
+    await ana.page.getByRole("button", { name: "People (p)" }).click();
+    await ana.page
+      .locator("[data-testid=person]", { hasText: "Bo" })
+      .getByRole("img", { name: "hand raised, number 1" })
+      .waitFor();
+    await expectAccessible(ana.page);
+    await bo.page.getByRole("button", { name: "Send a reaction" }).click();
+    await bo.page.getByRole("menuitem", { name: "👏" }).click();
+    await ana.page.locator("[data-testid=reaction]", { hasText: "👏" }).waitFor();
+    await bo.page.keyboard.press("h");
+    await tile(ana.page, "Bo").getByRole("img", { name: "hand raised" }).waitFor({ state: "detached" });
+    await close();
+  });
+
+  it("share a screen", async () => {
+    const { ana, bo, close } = await pair();
+    await bo.page.getByRole("button", { name: "Share the screen" }).click();
+    const size = await moves(ana.page, "Bo", "screen");
+    expect(size.width).toBeGreaterThan(100);
+    await ana.page.locator('[data-testid=stage][data-layout="speaker"]').waitFor();
+    await shot(ana.page, "meeting-screen-light");
+    await bo.page.getByRole("button", { name: "Stop sharing" }).click();
+    await tile(ana.page, "Bo", "screen").waitFor({ state: "detached" });
+    await close();
+  });
+
+  it("read numbers about their connection", async () => {
+    const { ana, close } = await pair();
+    await moves(ana.page, "Bo");
+    await ana.page.getByRole("button", { name: "More" }).first().click();
+    await ana.page.getByRole("menuitem", { name: "Statistics" }).click();
+    await ana.page
+      .getByTestId("stats")
+      .getByText(/VP8|VP9|H264|AV1/)
+      .first()
+      .waitFor();
+    await ana.page
+      .getByTestId("stats")
+      .getByText(/↓[\s\S]*Bo, camera/)
+      .first()
+      .waitFor()
+      .catch(() => undefined);
+    await expect
+      .poll(() => ana.page.locator(".stats-totals dd").nth(1).innerText(), { timeout: 15_000 })
+      .toMatch(/[1-9][\d.]* (k|M)b\/s/);
+    await shot(ana.page, "meeting-stats-light");
+    await expectAccessible(ana.page);
+    await close();
+  });
+
+  it("can be one who only listens", async () => {
+    const { ana, bo, close } = await pair("listener");
+    await moves(bo.page, "Ana");
+    await hears(bo.page);
+    expect(await bo.page.getByRole("switch", { name: "Microphone" }).getAttribute("aria-checked")).toBe("false");
+    await tile(ana.page, "Bo").getByRole("img", { name: "muted" }).waitFor();
+    expect(await tile(ana.page, "Bo").locator("video").count()).toBe(0);
+    await bo.page.getByRole("switch", { name: "Camera" }).click();
+    await moves(ana.page, "Bo");
+    await close();
+  });
+
+  it("fit on a phone in the dark", async () => {
+    const room = newRoom();
+    const phone = await Visitor.open(browser, node.url, {
+      viewport: { width: 360, height: 740 },
+      hasTouch: true,
+      isMobile: true,
+      colorScheme: "dark",
+    });
+    const bo = await Visitor.open(browser, node.url);
+    await enter(bo, node.url, room, "Bo");
+    await enter(phone, node.url, room, "Ana");
+    await moves(phone.page, "Bo");
+    expect(await phone.page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+    await shot(phone.page, "meeting-phone-dark");
+    await expectAccessible(phone.page);
+    await phone.page.getByRole("button", { name: "More" }).last().click();
+    await shot(phone.page, "meeting-phone-menu-dark");
+    await phone.page.getByRole("menuitem", { name: "Devices" }).click();
+    await phone.page.getByRole("dialog", { name: "Devices" }).getByLabel("Camera").waitFor();
+    await phone.close();
+    await bo.close();
+  });
+});
+
+describe("somebody whose browser says no", () => {
+  it("comes in all the same, and is told why the camera stays off", async () => {
+    const denying = await launch("deny");
+    const visitor = await Visitor.open(denying, node.url);
+    const { page } = visitor;
+    await enter(visitor, node.url, newRoom(), "Ana", "listener");
+    await page.getByRole("switch", { name: "Camera" }).click();
+    const dialog = page.getByRole("dialog", { name: "Others cannot see you" });
+    await dialog.getByTestId("repair-camera").waitFor();
+    await expectAccessible(page);
+    await dialog.getByRole("button", { name: "Go on without" }).click();
+    await inMeeting(page);
+    await visitor.close();
+    await denying.close();
+  });
+});
+
+describe("after the node died", () => {
+  it("everybody comes back by themselves with the same devices", async (context) => {
+    const own = node.process;
+    if (!own) return context.skip("TANDEM_URL names a node that is not ours to kill; set TANDEM_BIN instead");
+    const { ana, bo, close } = await pair();
+    await Promise.all([moves(ana.page, "Bo"), moves(bo.page, "Ana")]);
+    await ana.page.getByRole("button", { name: "Chat (c)" }).click();
+    await ana.page.getByLabel("Write a message").fill("before");
+    await ana.page.keyboard.press("Enter");
+    await said(ana.page, "before").waitFor();
+
+    await own.kill("SIGKILL");
+    await ana.page.getByTestId("banner").waitFor({ timeout: 30_000 });
+    await shot(ana.page, "meeting-rejoin-light");
+    // Long enough down that the SDK gives up and the app has to take over.
+    await ana.page.locator('[data-testid=meeting][data-status="rejoining"]').waitFor({ timeout: 60_000 });
+    await ana.page.getByText("The server does not answer.").waitFor({ timeout: 30_000 });
+    await own.start();
+    await Promise.all([inMeeting(ana.page), inMeeting(bo.page)]);
+    await Promise.all([moves(ana.page, "Bo"), moves(bo.page, "Ana")]);
+    await Promise.all([hears(ana.page), hears(bo.page)]);
+    await said(ana.page, "before").waitFor();
+    await ana.page.getByLabel("Write a message").fill("after");
+    await ana.page.keyboard.press("Enter");
+    await bo.page.getByRole("button", { name: /Chat \(c\), \d unread/ }).click();
+    await said(bo.page, "after").waitFor();
+    await close();
+  }, 180_000);
+});
