@@ -2,6 +2,7 @@ import { Dialog } from "../ui/Dialog";
 
 const KEYS: readonly (readonly [string, string])[] = [
   ["M", "Microphone on or off"],
+  ["Space", "Speak while it is held"],
   ["V", "Camera on or off"],
   ["C", "Open or close the chat"],
   ["P", "Open or close the list of people"],

@@ -25,6 +25,7 @@ import { useReactions, type Reaction } from "./useReactions";
 import { useRoomNews } from "./useRoomNews";
 import { useSessionState } from "./useSessionState";
 import { useShortcuts, type Shortcuts } from "./useShortcuts";
+import { useMutedHint, usePushToTalk } from "./useTalking";
 import { useWakeLock } from "./useWakeLock";
 import "./meeting.css";
 
@@ -82,6 +83,8 @@ export default function Meeting({ session, roomName, onLeft }: Props) {
   useRoomNews(room);
   useWakeLock();
   useShortcuts(shortcutsFor(controls, view), view.shortcuts);
+  usePushToTalk(session, view.shortcuts);
+  useMutedHint(room, !controls.microphone);
 
   useEffect(() => announce(`You are in the meeting ${roomName}`), [roomName]);
   useEffect(() => {

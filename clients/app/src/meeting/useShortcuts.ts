@@ -23,7 +23,8 @@ export function useShortcuts(shortcuts: Shortcuts, enabled: boolean): void {
   }, [enabled]);
 }
 
-function takesKeys(target: EventTarget | null): boolean {
+/** Whether keys pressed there mean text, or belong to a dialog or a menu. */
+export function takesKeys(target: EventTarget | null): boolean {
   if (!(target instanceof HTMLElement)) return false;
   return target.isContentEditable || target.closest("input, textarea, select, dialog, [role=menu]") !== null;
 }
