@@ -150,6 +150,12 @@ impl Shards {
         Self { handles: Arc::new(handles), published: Arc::new(published) }
     }
 
+    /// Shards without counters, for tests that play the shard themselves.
+    #[must_use]
+    pub fn without_counters(handles: Vec<ShardHandle>) -> Self {
+        Self::new(handles, Vec::new())
+    }
+
     /// Counters of every shard, at most a second old.
     #[must_use]
     pub fn stats(&self) -> Vec<(ShardStats, LoopStats)> {
