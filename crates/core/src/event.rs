@@ -12,7 +12,7 @@ pub enum Effect {
     /// The session has ended; forget its outbox after what is in it.
     Close(SessionId),
     /// Tell the node's services (metrics, webhooks).
-    Notice(Notice),
+    Notice(Box<Notice>),
 }
 
 /// Life of rooms and participants, for metrics and webhooks.

@@ -1,76 +1,83 @@
-//! Which encodings of a video anybody watches, told to its publisher so that it stops encoding the
-//! rest. More is told at once, less only when it has been so for a while.
+//! Telling a publisher which of its encodings anybody watches, without making it flicker.
 
 use std::time::{Duration, Instant};
+use tandem_core::Quality;
 
-/// Less is told after being so for this long.
-const SETTLE: Duration = Duration::from_secs(5);
-/// Nothing is taken away in the first moments of a track, while subscribers arrive.
-const GRACE: Duration = Duration::from_secs(10);
+/// Less is asked for only after it was enough for so long: viewers come back, and an encoder that
+/// starts costs a keyframe.
+const DOWN_AFTER: Duration = Duration::from_secs(5);
+/// A new track keeps all its encodings for so long: its viewers are just arriving.
+const SETTLE: Duration = Duration::from_secs(10);
 
-/// Watches one track.
+/// What the publisher of one track was told.
 #[derive(Debug)]
 pub(crate) struct Dynacast {
     published: Instant,
-    told: Option<Option<u8>>,
-    lower_since: Option<(Option<u8>, Instant)>,
+    /// Publishers send everything until told otherwise.
+    told: Option<Quality>,
+    /// Something lower that is enough, and since when.
+    lower: Option<(Option<Quality>, Instant)>,
 }
 
 impl Dynacast {
+    /// A track published now.
     pub(crate) fn new(now: Instant) -> Self {
-        Self { published: now, told: None, lower_since: None }
+        Self { published: now, told: Some(Quality::High), lower: None }
     }
 
-    /// The highest layer wanted by anyone now (`None`: nobody watches). Returns what to tell the
-    /// publisher: low, medium, high enabled.
-    pub(crate) fn update(&mut self, highest: Option<u8>, now: Instant) -> Option<[bool; 3]> {
-        // Until told otherwise publishers send everything.
-        let told = self.told.unwrap_or(Some(2));
-        if highest >= told {
-            self.lower_since = None;
-            if self.told == Some(highest) || (self.told.is_none() && highest == told) {
-                return None;
-            }
-            return Some(self.tell(highest));
+    /// The highest quality anybody watches, `None` if nobody does; to be called whenever it may
+    /// have changed, and now and then. Returns `[low, medium, high]` when the publisher has to be
+    /// told.
+    pub(crate) fn update(&mut self, highest: Option<Quality>, now: Instant) -> Option<[bool; 3]> {
+        if highest >= self.told {
+            self.lower = None;
+            return (highest > self.told).then(|| self.tell(highest));
         }
-        let since = match self.lower_since {
-            Some((level, since)) if level == highest => since,
-            _ => {
-                self.lower_since = Some((highest, now));
-                now
-            }
+        let since = match self.lower {
+            Some((quality, since)) if quality == highest => since,
+            _ => now,
         };
-        let settled = now.saturating_duration_since(since) >= SETTLE;
-        let old = now.saturating_duration_since(self.published) >= GRACE;
-        (settled && old).then(|| self.tell(highest))
+        self.lower = Some((highest, since));
+        let stable = now.saturating_duration_since(since) >= DOWN_AFTER;
+        let settled = now.saturating_duration_since(self.published) >= SETTLE;
+        (stable && settled).then(|| self.tell(highest))
     }
 
-    fn tell(&mut self, highest: Option<u8>) -> [bool; 3] {
-        self.told = Some(highest);
-        self.lower_since = None;
-        [0u8, 1, 2].map(|layer| highest.is_some_and(|h| layer <= h))
+    fn tell(&mut self, highest: Option<Quality>) -> [bool; 3] {
+        self.told = highest;
+        self.lower = None;
+        [Quality::Low, Quality::Medium, Quality::High].map(|quality| Some(quality) <= highest)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Quality::{High, Low, Medium};
 
     #[test]
-    fn up_at_once_down_after_a_while() {
+    fn up_at_once_down_when_sure() {
         let start = Instant::now();
-        let at = |s: u64| start + Duration::from_secs(s);
-        let mut d = Dynacast::new(start);
-        assert_eq!(d.update(Some(2), at(0)), None, "all enabled is the default");
-        assert_eq!(d.update(Some(0), at(1)), None);
-        assert_eq!(d.update(Some(0), at(9)), None, "not in the first ten seconds");
-        assert_eq!(d.update(Some(0), at(10)), Some([true, false, false]));
-        assert_eq!(d.update(Some(1), at(11)), Some([true, true, false]));
-        assert_eq!(d.update(None, at(12)), None);
-        assert_eq!(d.update(Some(0), at(16)), None, "another level starts another wait");
-        assert_eq!(d.update(None, at(17)), None);
-        assert_eq!(d.update(None, at(22)), Some([false; 3]));
-        assert_eq!(d.update(None, at(40)), None, "told once");
-        assert_eq!(d.update(Some(2), at(41)), Some([true; 3]));
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut dynacast = Dynacast::new(start);
+        let nobody = Some([false; 3]);
+        let table = [
+            (0, None, None, "a new track"),
+            (9_900, None, None, "still settling"),
+            (10_000, None, nobody, "nobody for ten seconds"),
+            (10_100, Some(Low), Some([true, false, false]), "up at once"),
+            (10_200, Some(High), Some([true; 3]), "up again"),
+            (11_000, Some(Medium), None, "less"),
+            (15_900, Some(Medium), None, "not for long enough"),
+            (15_950, Some(High), None, "back again"),
+            (16_000, Some(Medium), None, "counts from here"),
+            (20_000, Some(Low), None, "even less: counts anew"),
+            (24_900, Some(Low), None, "not yet"),
+            (25_000, Some(Low), Some([true, false, false]), "five seconds of low"),
+            (90_000, Some(Low), None, "told once"),
+        ];
+        for (ms, highest, want, name) in table {
+            assert_eq!(dynacast.update(highest, at(ms)), want, "{name}");
+        }
     }
 }

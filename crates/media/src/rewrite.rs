@@ -1,78 +1,95 @@
-//! Continuous numbering for one outgoing stream, whatever it is fed from.
+//! What one subscriber's copy of a track looks like on the wire: sequence, timestamps and VP8 ids
+//! that never jump, whichever encoding the packets come from.
 //!
-//! A subscriber must see one stream: sequence numbers without holes of our making, timestamps that
-//! advance with real time, VP8 picture ids that count up. The source behind it changes with every
-//! layer switch, and packets are left out on purpose when temporal layers are dropped. Holes of the
-//! network's making stay, so that the subscriber asks for what was lost.
+//! A receiver sees one RTP stream. Behind it the encoding may change, whole temporal layers may be
+//! left out, and another publisher may take over the section. Three rules keep the stream whole:
+//!
+//! - a packet lost on the way to us stays a gap, so that the receiver asks for it; if it comes
+//!   late after all it gets the number kept for it;
+//! - a frame we leave out takes no number: what follows moves up;
+//! - where the source changes, numbers go on by one and time goes on as it passed.
+//!
+//! Memory is fixed: the last 16 stretches of left-out packets are remembered. Late packets
+//! from before them are dropped, as are those from before the last change of source.
 
-use std::collections::VecDeque;
+mod runs;
+mod timeline;
+mod vp8;
+
+use runs::Runs;
 use tandem_wire::rtp::Vp8;
+use timeline::{Moment, Timeline};
+use vp8::Ids;
 
-/// Remembered changes of numbering, for packets that come late: about a second of dropped frames.
-const HISTORY: usize = 48;
-/// First sequence number out. Small, because an SRTP receiver starts counting roll-overs at zero
-/// (RFC 3711 section 3.3.1); not zero, so that a packet before it still has a number.
-const FIRST_SEQ: u64 = 1000;
-/// A report-based step may differ from the one by arrival times by this much before it is doubted.
-const REPORT_TRUST_US: u64 = 500_000;
+/// Largest step of the outgoing sequence. Receivers treat a larger one as a restart, and SRTP
+/// cannot tell 2^15 forward from 2^15 back (RFC 3711 §3.3.1).
+const MAX_STEP: u64 = 1 << 13;
+/// The first sequence number is below this, so that early loss cannot confuse the receiver's
+/// rollover counter.
+const FIRST: u64 = 1 << 15;
 
-/// One packet of the source.
+/// One packet of the source, in order of arrival.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PacketIn {
+    /// Encoding it belongs to.
     pub(crate) layer: u8,
+    /// The subscription begins to receive the encoding with this packet: at first, after a pause,
+    /// after a change of layer.
+    pub(crate) start: bool,
     /// Extended sequence number.
     pub(crate) seq: u64,
+    /// RTP timestamp.
     pub(crate) ts: u32,
-    /// Ticks per second of `ts`.
+    /// RTP ticks per second.
     pub(crate) clock_rate: u32,
-    /// Any monotonic clock.
+    /// When it came, on any clock that only goes forward.
     pub(crate) arrival_us: u64,
-    /// The layer's last sender report: RTP timestamp and sender clock.
+    /// The encoding's last sender report: RTP timestamp, and the sender's clock in microseconds.
     pub(crate) report: Option<(u32, u64)>,
+    /// VP8 descriptor.
     pub(crate) vp8: Option<Vp8>,
-    /// Leave it out, closing the numbers over it.
+    /// Leave it out: it belongs to a temporal layer the subscriber does not get. Decided for a
+    /// frame by the first packet of it.
     pub(crate) drop: bool,
 }
 
-/// The numbers to send a packet under.
+/// What to write instead of the source's numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct HeaderPlan {
+    /// Extended sequence number; the first one of all is below 2^15.
     pub(crate) seq: u64,
+    /// RTP timestamp.
     pub(crate) ts: u32,
+    /// VP8 picture id, as wide as the source's.
     pub(crate) picture_id: Option<u16>,
+    /// VP8 TL0PICIDX.
     pub(crate) tl0_pic_idx: Option<u8>,
+    /// VP8 KEYIDX.
     pub(crate) key_idx: Option<u8>,
 }
 
-/// What is added to input numbers from a given input sequence number on.
-#[derive(Debug, Clone, Copy, Default)]
-struct Offsets {
-    from: u64,
-    seq: i64,
-    picture: u16,
-}
-
-/// See the module.
+/// State of one outgoing stream.
 #[derive(Debug, Default)]
 pub(crate) struct Rewrite {
-    source: Option<u8>,
-    history: VecDeque<Offsets>,
-    highest_in: u64,
-    highest_out: Option<u64>,
-    ts_offset: u32,
-    last: Option<Last>,
-    tl0_offset: u8,
-    key_offset: u8,
-    last_dropped_picture: Option<u16>,
-    out_vp8: Option<(u16, u8, u8)>,
+    source: Option<Source>,
+    /// Highest sequence number written.
+    last_seq: Option<u64>,
+    timeline: Timeline,
+    ids: Ids,
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Last {
-    ts_in: u32,
-    ts_out: u32,
-    arrival_us: u64,
-    report: Option<(u32, u64)>,
+/// The encoding packets come from, since the last change.
+#[derive(Debug)]
+struct Source {
+    layer: u8,
+    /// Packets before this one are not ours.
+    first: u64,
+    highest: u64,
+    /// Outgoing minus incoming sequence number at the head of the source, wrapping.
+    shift: u64,
+    left_out: Runs,
+    /// The frame at the head: its timestamp and whether it is left out.
+    frame: (u32, bool),
 }
 
 impl Rewrite {
@@ -80,123 +97,99 @@ impl Rewrite {
         Self::default()
     }
 
-    /// What follows comes from another source (another track on the same stream).
+    /// Another publisher takes over, or the same one begins anew: its clocks and numbers have
+    /// nothing to do with what was sent so far.
     pub(crate) fn reset_source(&mut self) {
         self.source = None;
+        self.timeline.forget_sender();
     }
 
-    /// The numbers for one packet; `None` when it is left out or too old to be placed.
+    /// Places one packet in the outgoing stream; `None` leaves it out.
     pub(crate) fn apply(&mut self, packet: &PacketIn) -> Option<HeaderPlan> {
-        if self.source != Some(packet.layer) {
-            if packet.drop {
-                return None;
+        match &self.source {
+            Some(source) if source.layer == packet.layer && !packet.start => {
+                if packet.seq > source.highest {
+                    self.ahead(packet)
+                } else {
+                    self.late(packet)
+                }
             }
-            self.switch(packet);
+            _ if packet.drop => None,
+            _ => {
+                self.begin(packet);
+                self.ahead(packet)
+            }
         }
-        if packet.seq > self.highest_in {
-            if packet.drop {
-                self.leave_out(packet);
-                return None;
+    }
+
+    /// The packet is the first of a source: it comes right after the last one written.
+    fn begin(&mut self, packet: &PacketIn) {
+        let next = self.last_seq.map_or(packet.seq % FIRST, |last| last + 1);
+        self.source = Some(Source {
+            layer: packet.layer,
+            first: packet.seq,
+            highest: packet.seq,
+            shift: next.wrapping_sub(packet.seq),
+            left_out: Runs::default(),
+            frame: (packet.ts, false),
+        });
+        self.timeline.begin(&Moment::of(packet), packet.clock_rate);
+        if let Some(vp8) = &packet.vp8 {
+            self.ids.begin(vp8);
+        }
+    }
+
+    /// The newest packet so far.
+    fn ahead(&mut self, packet: &PacketIn) -> Option<HeaderPlan> {
+        let source = self.source.as_mut()?;
+        let step = packet.seq - source.highest;
+        if step > MAX_STEP {
+            // The receiver still sees a hole it gives up on, and no ambiguous number.
+            source.shift = source.shift.wrapping_sub(step - MAX_STEP);
+            source.left_out.forget(packet.seq);
+        }
+        let new_frame = source.frame.0 != packet.ts;
+        if new_frame {
+            source.frame = (packet.ts, packet.drop);
+        }
+        source.highest = packet.seq;
+        if source.frame.1 {
+            source.shift = source.shift.wrapping_sub(1);
+            source.left_out.push(packet.seq, new_frame);
+            if new_frame && packet.vp8.is_some() {
+                self.ids.skip_frame();
             }
-            self.highest_in = packet.seq;
-        } else if packet.drop {
             return None;
         }
-        let offsets = *self.history.iter().rev().find(|o| o.from <= packet.seq)?;
-        let seq = u64::try_from(i64::try_from(packet.seq).ok()?.checked_add(offsets.seq)?).ok()?;
-        let ts = packet.ts.wrapping_add(self.ts_offset);
-        if self.highest_out.is_none_or(|h| seq > h) {
-            self.highest_out = Some(seq);
-            self.last =
-                Some(Last { ts_in: packet.ts, ts_out: ts, arrival_us: packet.arrival_us, report: packet.report });
-        }
-        let plan = self.number_picture(packet, seq, ts, offsets.picture);
-        Some(plan)
+        let seq = packet.seq.wrapping_add(source.shift);
+        self.last_seq = Some(seq);
+        self.timeline.advance(&Moment::of(packet));
+        let ids = packet.vp8.map(|vp8| self.ids.advance(&vp8)).unwrap_or_default();
+        Some(HeaderPlan::new(seq, self.timeline.map(packet.ts), ids))
     }
 
-    /// The first packet of a new source continues where the last one ended.
-    fn switch(&mut self, packet: &PacketIn) {
-        self.source = Some(packet.layer);
-        let out = self.highest_out.map_or(FIRST_SEQ, |h| h + 1);
-        let seq = i64::try_from(out).unwrap_or(0) - i64::try_from(packet.seq).unwrap_or(0);
-        let mut picture = 0;
-        if let Some(vp8) = packet.vp8 {
-            let (id, tl0, key) = self.out_vp8.unwrap_or_default();
-            let fresh = u16::from(self.out_vp8.is_some());
-            let fresh8 = u8::from(self.out_vp8.is_some());
-            let next = |last: u16, input: u16| last.wrapping_add(fresh).wrapping_sub(input);
-            if self.out_vp8.is_some() {
-                picture = next(id, vp8.picture_id.unwrap_or(0));
-                self.tl0_offset = tl0.wrapping_add(fresh8).wrapping_sub(vp8.tl0_pic_idx.unwrap_or(0));
-                self.key_offset = key.wrapping_add(fresh8).wrapping_sub(vp8.key_idx.unwrap_or(0));
-            }
+    /// A packet that newer ones overtook.
+    fn late(&mut self, packet: &PacketIn) -> Option<HeaderPlan> {
+        let source = self.source.as_ref()?;
+        if packet.seq < source.first || source.highest - packet.seq > MAX_STEP {
+            return None;
         }
-        self.history.clear();
-        self.history.push_back(Offsets { from: packet.seq, seq, picture });
-        self.highest_in = packet.seq;
-        self.last_dropped_picture = None;
-        self.ts_offset = match self.last {
-            None => 0,
-            Some(last) => last.ts_out.wrapping_add(step(&last, packet)).wrapping_sub(packet.ts),
-        };
-    }
-
-    /// Closes the numbering over a packet that is not sent.
-    fn leave_out(&mut self, packet: &PacketIn) {
-        self.highest_in = packet.seq;
-        let Some(now) = self.history.back().copied() else { return };
-        let mut next = Offsets { from: packet.seq + 1, seq: now.seq - 1, picture: now.picture };
-        if let Some(id) = packet.vp8.and_then(|d| d.picture_id)
-            && self.last_dropped_picture.replace(id) != Some(id)
-        {
-            next.picture = next.picture.wrapping_sub(1);
+        let skipped = source.left_out.after(packet.seq)?;
+        // Left out as its frame was, or as it would have been in time; a number was kept for the
+        // latter, but no frame to go with it.
+        if packet.drop || packet.ts == source.frame.0 && source.frame.1 {
+            return None;
         }
-        // Nothing was sent under the last change: it is replaced.
-        if now.from == packet.seq && self.history.len() > 1 {
-            self.history.pop_back();
-        }
-        self.history.push_back(next);
-        if self.history.len() > HISTORY {
-            self.history.pop_front();
-        }
-    }
-
-    fn number_picture(&mut self, packet: &PacketIn, seq: u64, ts: u32, offset: u16) -> HeaderPlan {
-        let mut plan = HeaderPlan { seq, ts, picture_id: None, tl0_pic_idx: None, key_idx: None };
-        let Some(vp8) = packet.vp8 else { return plan };
-        plan.picture_id = vp8.picture_id.map(|id| id.wrapping_add(offset) & vp8.picture_mask());
-        plan.tl0_pic_idx = vp8.tl0_pic_idx.map(|id| id.wrapping_add(self.tl0_offset));
-        plan.key_idx = vp8.key_idx.map(|id| id.wrapping_add(self.key_offset) & 0x1f);
-        if self.highest_out == Some(seq) {
-            self.out_vp8 =
-                Some((plan.picture_id.unwrap_or(0), plan.tl0_pic_idx.unwrap_or(0), plan.key_idx.unwrap_or(0)));
-        }
-        plan
+        let seq = packet.seq.wrapping_add(source.shift).wrapping_add(u64::from(skipped.packets));
+        let ids = packet.vp8.map(|vp8| self.ids.map(&vp8, skipped.frames)).unwrap_or_default();
+        Some(HeaderPlan::new(seq, self.timeline.map(packet.ts), ids))
     }
 }
 
-/// Timestamp ticks between the last packet of the old source and the first of the new: by the
-/// sender's own clock when both sources have reported it, else by arrival. At least one.
-fn step(last: &Last, packet: &PacketIn) -> u32 {
-    let rate = u64::from(packet.clock_rate.max(1));
-    let elapsed_us = packet.arrival_us.saturating_sub(last.arrival_us);
-    let by_clock = match (last.report, packet.report) {
-        (Some(old), Some(new)) => sender_time(new, packet.ts, rate).checked_sub(sender_time(old, last.ts_in, rate)),
-        _ => None,
-    };
-    let trusted = by_clock.filter(|us| us.abs_diff(elapsed_us) < REPORT_TRUST_US);
-    let ticks = trusted.unwrap_or(elapsed_us).saturating_mul(rate) / 1_000_000;
-    u32::try_from(ticks).unwrap_or(u32::MAX).max(1)
-}
-
-/// The sender's clock at a timestamp, microseconds.
-fn sender_time((report_ts, report_us): (u32, u64), ts: u32, rate: u64) -> u64 {
-    let ahead = ts.wrapping_sub(report_ts);
-    // Less than half the range ahead, else behind.
-    if ahead < 1 << 31 {
-        report_us.saturating_add(u64::from(ahead) * 1_000_000 / rate)
-    } else {
-        report_us.saturating_sub(u64::from(ahead.wrapping_neg()) * 1_000_000 / rate)
+impl HeaderPlan {
+    fn new(seq: u64, ts: u32, ids: vp8::Mapped) -> Self {
+        let vp8::Mapped { picture_id, tl0_pic_idx, key_idx } = ids;
+        Self { seq, ts, picture_id, tl0_pic_idx, key_idx }
     }
 }
 

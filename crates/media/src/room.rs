@@ -127,7 +127,7 @@ impl Room {
             num_publishers: 0,
             active_recording: false,
         };
-        ctx.effects.push(Effect::Notice(Notice::RoomStarted(info.clone())));
+        ctx.effects.push(Effect::Notice(Box::new(Notice::RoomStarted(info.clone()))));
         let trailer = (0..2).flat_map(|_| ctx.sids.next_u64().to_be_bytes()).collect();
         Self {
             info,

@@ -1,181 +1,204 @@
-//! Which encoding of a video a subscriber receives.
-//!
-//! Rules follow LiveKit's: a shown size wins over a quality step, and the chosen layer is the
-//! smallest that is at least nine tenths as high as what is shown.
+//! Which encoding a subscriber gets: what it wants against what there is, and the moment to change.
 
-/// What a subscriber wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+use tandem_core::Quality;
+
+/// A layer is tall enough if it has nine tenths of the height shown: the rest is not seen.
+const ENOUGH_PERCENT: u64 = 90;
+/// Heights assumed of layers whose publisher announced none; the highest is whatever it is.
+const ASSUMED_HEIGHTS: [u32; 3] = [180, 360, u32::MAX];
+/// `quality` of settings that want nothing.
+const QUALITY_OFF: i32 = 3;
+/// All temporal layers.
+const ALL_TEMPORAL: u8 = u8::MAX;
+
+/// One encoding of a track.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Available {
+    /// 0 smallest.
+    pub(crate) spatial: u8,
+    /// Pixels, 0 if not announced.
+    pub(crate) width: u32,
+    /// Pixels, 0 if not announced.
+    pub(crate) height: u32,
+    /// Packets arrive.
+    pub(crate) active: bool,
+}
+
+/// What a subscriber asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(crate) struct Wanted {
+    /// Nothing for now.
     pub(crate) disabled: bool,
-    /// 0 low, 1 medium, 2 high, 3 off.
+    /// 0 low, 1 medium, 2 high, 3 off; used if no height is given.
     pub(crate) quality: i32,
     /// Shown size in pixels, 0 if not said.
     pub(crate) width: u32,
+    /// Shown size in pixels, 0 if not said.
     pub(crate) height: u32,
     /// Frames per second, 0 for all.
     pub(crate) fps: u32,
 }
 
-/// One encoding that could be forwarded, smallest first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Available {
-    pub(crate) layer: u8,
-    /// Pixels, 0 if unknown.
-    pub(crate) width: u32,
-    pub(crate) height: u32,
-}
-
 impl Wanted {
-    fn is_off(&self) -> bool {
-        self.disabled || self.quality == 3
+    /// The encoding that suits best of those announced, whether it is being sent or not; for
+    /// asking the publisher. Layers in ascending order.
+    pub(crate) fn quality_of(&self, announced: &[Available]) -> Option<Quality> {
+        let spatial = self.ideal(announced)?;
+        Some(match spatial {
+            0 => Quality::Low,
+            1 => Quality::Medium,
+            _ => Quality::High,
+        })
     }
 
-    /// The layer index wanted among the announced ones; `None` for nothing at all.
-    pub(crate) fn quality_of(&self, announced: &[Available]) -> Option<u8> {
-        if self.is_off() {
+    /// The spatial layer to receive: the ideal one, else the next lower that is sent, else the
+    /// lowest that is. If none is sent the ideal one is waited for.
+    fn spatial(&self, layers: &[Available]) -> Option<u8> {
+        let ideal = self.ideal(layers)?;
+        let sent = || layers.iter().filter(|l| l.active).map(|l| l.spatial);
+        Some(sent().filter(|s| *s <= ideal).max().or_else(|| sent().min()).unwrap_or(ideal))
+    }
+
+    fn ideal(&self, layers: &[Available]) -> Option<u8> {
+        if self.disabled || (self.height == 0 && self.quality >= QUALITY_OFF) {
             return None;
         }
-        if self.height > 0 || self.width > 0 {
-            let fits = announced.iter().find(|a| self.fits(a)).or(announced.last());
-            if let Some(found) = fits.filter(|a| a.height > 0) {
-                return Some(found.layer);
-            }
+        let top = layers.iter().map(|l| l.spatial).max()?;
+        if self.height == 0 {
+            let wish = u8::try_from(self.quality.max(0)).unwrap_or(u8::MAX);
+            return Some(layers.iter().map(|l| l.spatial).filter(|s| *s <= wish).max().unwrap_or(top.min(wish)));
         }
-        Some(u8::try_from(self.quality.clamp(0, 2)).unwrap_or(2))
+        let enough = |layer: &&Available| u64::from(self.shown(layer)) * 100 >= self.needed(layers) * ENOUGH_PERCENT;
+        let lowest = layers.iter().filter(enough).min_by_key(|l| (l.spatial, l.height));
+        let Some(lowest) = lowest else { return Some(top) };
+        // Of layers equally tall the one with more bits.
+        let twins = layers.iter().filter(|l| l.height == lowest.height && l.height != 0);
+        Some(twins.map(|l| l.spatial).max().unwrap_or(lowest.spatial))
     }
 
-    fn fits(&self, layer: &Available) -> bool {
-        // Tenths keep it in integers: layer ≥ 0.9 × shown.
-        let enough = |have: u32, shown: u32| u64::from(have) * 10 >= u64::from(shown) * 9;
-        enough(layer.height, self.height) && (self.height > 0 || enough(layer.width, self.width))
+    fn shown(&self, layer: &Available) -> u32 {
+        match layer.height {
+            0 => ASSUMED_HEIGHTS.get(usize::from(layer.spatial)).copied().unwrap_or(u32::MAX),
+            height => height,
+        }
     }
 
-    /// Temporal layers to drop for the wanted frame rate, counted for a 30 frames/s source with
-    /// three temporal layers, as browsers encode.
-    fn max_temporal(&self) -> u8 {
+    /// Lines asked for. The assumed heights are those of the short side, whichever way the picture
+    /// stands.
+    fn needed(&self, layers: &[Available]) -> u64 {
+        let assumed = layers.iter().any(|l| l.height == 0) && self.width != 0;
+        u64::from(if assumed { self.height.min(self.width) } else { self.height })
+    }
+
+    /// Encoders halve the frame rate with each temporal layer left out; 30 is the usual full rate.
+    fn temporal(&self) -> u8 {
         match self.fps {
-            0 | 16.. => 3,
-            8..=15 => 1,
-            _ => 0,
+            1..=8 => 0,
+            9..=15 => 1,
+            _ => ALL_TEMPORAL,
         }
     }
 }
 
-/// Where a subscription stands between layers. A switch happens on a keyframe of the target; until
-/// then the current layer goes on.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// What to do with a packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Decision {
+    /// Send it on.
+    pub(crate) forward: bool,
+    /// The subscription begins to receive this layer with it.
+    pub(crate) switched: bool,
+}
+
+/// The encoding a subscription receives and the one it should. Changes happen on keyframes.
+#[derive(Debug)]
 pub(crate) struct LayerSwitch {
-    paused: bool,
     current: Option<u8>,
     target: Option<u8>,
-    max_temporal: Option<u8>,
+    paused: bool,
+    /// Audio is flowing.
+    started: bool,
+    /// Highest temporal layer wanted, and the one received.
+    max_temporal: u8,
+    temporal: u8,
+}
+
+impl Default for LayerSwitch {
+    fn default() -> Self {
+        Self {
+            current: None,
+            target: None,
+            paused: false,
+            started: false,
+            max_temporal: ALL_TEMPORAL,
+            temporal: ALL_TEMPORAL,
+        }
+    }
 }
 
 impl LayerSwitch {
-    /// The layer being forwarded.
+    /// The video layer being received.
     pub(crate) fn current(&self) -> Option<u8> {
         self.current
     }
 
     /// The layer a keyframe is needed of.
     pub(crate) fn needs_keyframe(&self) -> Option<u8> {
-        if self.paused || self.current == self.target { None } else { self.target }
+        self.target.filter(|_| !self.paused && self.current != self.target)
     }
 
+    /// Highest temporal layer wanted.
     pub(crate) fn max_temporal(&self) -> u8 {
-        self.max_temporal.unwrap_or(3)
+        self.max_temporal
     }
 
+    /// Stops or resumes. Video resumes with a keyframe.
     pub(crate) fn set_paused(&mut self, paused: bool) {
         self.paused = paused;
-    }
-
-    /// Chooses the target among the layers that are alive. With none alive nothing changes: the
-    /// publisher pauses and goes on where it was.
-    pub(crate) fn aim(&mut self, available: &[Available], wanted: &Wanted) {
-        if wanted.is_off() {
-            *self = Self { paused: true, ..Self::default() };
-            return;
-        }
-        self.paused = false;
-        self.max_temporal = Some(wanted.max_temporal());
-        let Some(ideal) = wanted.quality_of(available) else { return };
-        let at_most = available.iter().rev().find(|a| a.layer <= ideal);
-        let Some(chosen) = at_most.or(available.first()) else { return };
-        self.target = Some(chosen.layer);
-        if self.current.is_some_and(|c| !available.iter().any(|a| a.layer == c)) {
+        if paused {
             self.current = None;
+            self.started = false;
         }
     }
 
-    /// Whether to forward a packet; a keyframe of the target moves to it.
-    pub(crate) fn decide(&mut self, layer: u8, keyframe: bool, video: bool) -> bool {
+    /// Chooses the layer to receive.
+    pub(crate) fn aim(&mut self, layers: &[Available], wanted: &Wanted) {
+        self.target = wanted.spatial(layers);
+        self.max_temporal = wanted.temporal();
+        let off = wanted.disabled || (wanted.height == 0 && wanted.quality >= QUALITY_OFF);
+        self.set_paused(off);
+    }
+
+    /// Decides on a packet. `video` is false for audio and for codecs without known keyframes,
+    /// which have one layer.
+    pub(crate) fn decide(&mut self, layer: u8, keyframe: bool, video: bool) -> Decision {
         if self.paused {
-            return false;
+            return Decision::default();
         }
-        if video && keyframe && self.target == Some(layer) {
+        if !video {
+            let switched = !std::mem::replace(&mut self.started, true);
+            return Decision { forward: true, switched };
+        }
+        let switched = keyframe && self.target == Some(layer) && self.current != self.target;
+        if switched {
             self.current = self.target;
         }
-        !video || self.current == Some(layer)
+        let forward = self.current == Some(layer);
+        if keyframe && forward {
+            self.temporal = self.max_temporal;
+        }
+        Decision { forward, switched }
+    }
+
+    /// Whether a packet's temporal layer passes. Fewer layers take effect at once; more only where
+    /// nothing left out is depended on: at a keyframe, or one by one with a `sync` frame each.
+    pub(crate) fn passes(&mut self, temporal: u8, sync: bool) -> bool {
+        self.temporal = self.temporal.min(self.max_temporal);
+        if sync && temporal == self.temporal.saturating_add(1) && temporal <= self.max_temporal {
+            self.temporal = temporal;
+        }
+        temporal <= self.temporal
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const ALL: [Available; 3] = [
-        Available { layer: 0, width: 320, height: 180 },
-        Available { layer: 1, width: 640, height: 360 },
-        Available { layer: 2, width: 1280, height: 720 },
-    ];
-
-    fn wants(quality: i32, width: u32, height: u32) -> Wanted {
-        Wanted { disabled: false, quality, width, height, fps: 0 }
-    }
-
-    #[test]
-    fn size_wins_over_quality() {
-        for (height, layer) in [(1, 0), (180, 0), (200, 0), (201, 1), (400, 1), (401, 2), (2000, 2)] {
-            assert_eq!(wants(2, height * 16 / 9, height).quality_of(&ALL), Some(layer), "{height}");
-        }
-        assert_eq!(wants(1, 0, 0).quality_of(&ALL), Some(1));
-        assert_eq!(wants(3, 0, 0).quality_of(&ALL), None);
-    }
-
-    #[test]
-    fn switches_on_a_keyframe_of_the_target_only() {
-        let mut switch = LayerSwitch::default();
-        switch.aim(&ALL, &wants(2, 0, 0));
-        assert_eq!(switch.needs_keyframe(), Some(2));
-        assert!(!switch.decide(2, false, true));
-        assert!(!switch.decide(0, true, true));
-        assert!(switch.decide(2, true, true));
-        switch.aim(&ALL, &wants(0, 0, 0));
-        assert!(switch.decide(2, false, true), "the old layer goes on until the keyframe");
-        assert!(switch.decide(0, true, true));
-        assert!(!switch.decide(2, true, true));
-    }
-
-    #[test]
-    fn a_vanished_layer_falls_back() {
-        let mut switch = LayerSwitch::default();
-        switch.aim(&ALL, &wants(2, 0, 0));
-        switch.decide(2, true, true);
-        switch.aim(&ALL[..2], &wants(2, 0, 0));
-        assert_eq!((switch.current(), switch.needs_keyframe()), (None, Some(1)));
-        switch.aim(&[], &wants(2, 0, 0));
-        assert_eq!(switch.needs_keyframe(), Some(1), "with nothing alive nothing changes");
-    }
-
-    #[test]
-    fn a_pause_needs_a_keyframe_afterwards() {
-        let mut switch = LayerSwitch::default();
-        switch.aim(&ALL, &wants(0, 0, 0));
-        switch.decide(0, true, true);
-        switch.aim(&ALL, &Wanted { disabled: true, ..wants(0, 0, 0) });
-        assert!(!switch.decide(0, true, true));
-        switch.aim(&ALL, &wants(0, 0, 0));
-        assert_eq!(switch.needs_keyframe(), Some(0));
-    }
-}
+mod tests;

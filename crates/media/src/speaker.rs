@@ -1,128 +1,113 @@
-//! Who speaks, from the audio levels that publishers put on their packets (RFC 6464).
+//! Who speaks: levels of single packets made into few, calm changes.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use tandem_core::{Sid, Speaker};
 
-/// Louder than this (in -dBov, 0 loudest) counts as speech.
+/// Levels at or below this count as speech; dBov without its sign, 0 loud to 127 silent (RFC 6464).
 const ACTIVE_LEVEL: u8 = 35;
-/// Share of an interval that must be speech, percent.
-const MIN_PERCENT: u32 = 40;
-/// Audio per packet.
-const PACKET_MS: u32 = 20;
-/// Exponential smoothing over two intervals: 2 / (n + 1).
-const SMOOTHING: f32 = 2.0 / 3.0;
-/// Levels are told in eighths, so that news is rare.
-const STEPS: f32 = 8.0;
+const SILENT_LEVEL: u8 = 127;
+/// Share of the time that has to be speech.
+const MIN_PERCENT: u128 = 40;
+/// New levels weigh 2 / (n + 1) against what was heard in the n intervals before.
+const SMOOTH_INTERVALS: f64 = 2.0;
+/// Levels are told in eighths, so that changes are rare.
+const STEPS: f64 = 8.0;
+/// One packet speaks for no more time than this: after a pause there is a longer gap before it.
+const LONGEST_PACKET: Duration = Duration::from_millis(60);
+const USUAL_PACKET: Duration = Duration::from_millis(20);
 
-#[derive(Debug, Default)]
-struct Voice {
-    loud: u32,
-    sum: u32,
-    level: f32,
-    told: f32,
-}
-
-/// Watches everyone in a room.
+/// Listens to all participants of a room.
 #[derive(Debug, Default)]
 pub(crate) struct SpeakerDetector {
     voices: BTreeMap<Sid, Voice>,
     polled: Option<Instant>,
 }
 
+#[derive(Debug)]
+struct Voice {
+    last: Option<Instant>,
+    speech: Duration,
+    loudest: u8,
+    smoothed: f64,
+    /// Eighths told last, 0 for not active.
+    told: u8,
+}
+
+impl Voice {
+    fn new() -> Self {
+        Self { last: None, speech: Duration::ZERO, loudest: SILENT_LEVEL, smoothed: 0.0, told: 0 }
+    }
+
+    /// Closes an interval and returns the level in eighths, 0 if not active.
+    fn judge(&mut self, interval: Duration) -> u8 {
+        let interval = interval.max(Duration::from_millis(1));
+        if self.speech.as_nanos() * 100 >= interval.as_nanos() * MIN_PERCENT {
+            let share = (self.speech.as_secs_f64() / interval.as_secs_f64()).min(1.0);
+            // Speech with pauses is quieter than its loudest moment.
+            let level = linear(f64::from(self.loudest)) * share;
+            self.smoothed += (level - self.smoothed) * 2.0 / (SMOOTH_INTERVALS + 1.0);
+        } else {
+            self.smoothed = 0.0;
+        }
+        (self.speech, self.loudest) = (Duration::ZERO, SILENT_LEVEL);
+        if self.smoothed >= linear(f64::from(ACTIVE_LEVEL)) { eighths(self.smoothed) } else { 0 }
+    }
+}
+
+/// Amplitude 0.0 to 1.0.
+fn linear(level: f64) -> f64 {
+    10f64.powf(-level / 20.0)
+}
+
+fn eighths(level: f64) -> u8 {
+    let steps = (level.clamp(0.0, 1.0) * STEPS).ceil();
+    (1..=8).rev().find(|step| f64::from(*step) <= steps).unwrap_or(1)
+}
+
 impl SpeakerDetector {
-    /// One packet's level in -dBov, 0 to 127.
-    pub(crate) fn observe(&mut self, participant: &Sid, level: u8) {
-        if level > ACTIVE_LEVEL {
-            return;
+    /// One audio packet of a participant with its level, 0 (loud) to 127 (silent).
+    pub(crate) fn observe(&mut self, participant: &Sid, level: u8, now: Instant) {
+        if !self.voices.contains_key(participant) {
+            self.voices.insert(participant.clone(), Voice::new());
         }
-        // Only those who speak have an entry, so silence costs nothing.
-        let voice = match self.voices.get_mut(participant) {
-            Some(voice) => voice,
-            None => self.voices.entry(participant.clone()).or_default(),
-        };
-        voice.loud += 1;
-        voice.sum += u32::from(level);
-    }
-
-    /// Somebody's audio ended; the next poll says so.
-    pub(crate) fn silence(&mut self, participant: &Sid) {
-        if let Some(voice) = self.voices.get_mut(participant) {
-            voice.loud = 0;
-            voice.sum = 0;
-            voice.level = 0.0;
+        let Some(voice) = self.voices.get_mut(participant) else { return };
+        let since = voice.last.map_or(USUAL_PACKET, |last| now.saturating_duration_since(last));
+        voice.last = Some(now);
+        if level <= ACTIVE_LEVEL {
+            voice.speech += since.min(LONGEST_PACKET);
+            voice.loudest = voice.loudest.min(level);
         }
     }
 
-    /// Somebody left.
-    pub(crate) fn remove(&mut self, participant: &Sid) {
-        self.voices.remove(participant);
-    }
-
-    /// What changed since the last call, loudest first. Call about every 400 ms.
+    /// Judges the time since the last call, which should be 400 ms: who began, who stopped, whose
+    /// level changed. Loudest first.
     pub(crate) fn poll(&mut self, now: Instant) -> Vec<Speaker> {
         let interval = self.polled.map_or(Duration::from_millis(400), |at| now.saturating_duration_since(at));
         self.polled = Some(now);
-        let interval_ms = u32::try_from(interval.as_millis()).unwrap_or(u32::MAX).max(1);
         let mut changes = Vec::new();
-        for (sid, voice) in &mut self.voices {
-            let spoken = voice.loud.saturating_mul(PACKET_MS).saturating_mul(100) / interval_ms >= MIN_PERCENT;
-            let target = if spoken { linear(voice.sum / voice.loud.max(1)) } else { 0.0 };
-            voice.level += (target - voice.level) * SMOOTHING;
-            let quantised = (voice.level * STEPS).ceil() / STEPS;
-            let level = if voice.level < 0.5 / STEPS && !spoken { 0.0 } else { quantised };
-            if (level - voice.told).abs() > f32::EPSILON {
+        for (participant, voice) in &mut self.voices {
+            let level = voice.judge(interval);
+            if level != voice.told {
                 voice.told = level;
-                changes.push(Speaker { participant: sid.clone(), level, active: level > 0.0 });
+                let (active, level) = (level > 0, f32::from(level) / 8.0);
+                changes.push(Speaker { participant: participant.clone(), level, active });
             }
-            (voice.loud, voice.sum) = (0, 0);
         }
-        self.voices.retain(|_, v| v.told > 0.0 || v.level > 0.01);
         changes.sort_by(|a, b| b.level.total_cmp(&a.level));
         changes
     }
-}
 
-/// -dBov to 0.0…1.0. Speech lies between -35 and -5; the scale is stretched so that it fills it.
-fn linear(level: u32) -> f32 {
-    let db = f32::from(u8::try_from(level).unwrap_or(127));
-    10f32.powf(-db / 20.0).mul_add(3.0, 0.05).min(1.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn speech_is_told_once_and_its_end_too() {
-        let mut d = SpeakerDetector::default();
-        let ana = Sid::from("PA_ana");
-        let start = Instant::now();
-        let at = |i: u64| start + Duration::from_millis(400 * i);
-        d.poll(at(0));
-        let mut told = Vec::new();
-        for i in 1..6 {
-            for _ in 0..20 {
-                d.observe(&ana, 20);
-            }
-            told.extend(d.poll(at(i)));
+    /// Forgets what was heard of a participant since the last poll and before, for one who muted:
+    /// the next poll tells that it stopped.
+    pub(crate) fn silence(&mut self, participant: &Sid) {
+        if let Some(voice) = self.voices.get_mut(participant) {
+            *voice = Voice { told: voice.told, ..Voice::new() };
         }
-        assert!(told.iter().all(|s| s.active) && !told.is_empty() && told.len() <= 3, "{told:?}");
-        let mut ended = Vec::new();
-        for i in 6..16 {
-            d.observe(&ana, 90);
-            ended.extend(d.poll(at(i)));
-        }
-        assert_eq!(ended.last().map(|s| (s.active, s.level)), Some((false, 0.0)));
-        assert!(d.poll(at(20)).is_empty());
     }
 
-    #[test]
-    fn a_click_is_not_speech() {
-        let mut d = SpeakerDetector::default();
-        let start = Instant::now();
-        d.poll(start);
-        d.observe(&Sid::from("PA_x"), 5);
-        assert!(d.poll(start + Duration::from_millis(400)).is_empty());
+    /// The participant left; nothing is told of it any more.
+    pub(crate) fn remove(&mut self, participant: &Sid) {
+        self.voices.remove(participant);
     }
 }

@@ -76,7 +76,7 @@ impl Mailbox {
 }
 
 /// The sending half: cheap to clone, never blocks.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct ShardHandle {
     sender: SyncSender<Mail>,
     waker: Arc<Waker>,
@@ -137,7 +137,7 @@ impl ShardHandle {
 }
 
 /// All shards of a node.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Shards {
     handles: Arc<Vec<ShardHandle>>,
     published: Arc<Vec<Published>>,

@@ -178,7 +178,7 @@ impl ShardLoop {
                 }
                 Effect::Notice(notice) => {
                     // Services that lag miss news; rooms do not wait for them.
-                    let _ = self.notices.try_send(notice);
+                    let _ = self.notices.try_send(*notice);
                 }
             }
         }

@@ -1,122 +1,219 @@
 use super::*;
 use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
 
-fn packet(layer: u8, seq: u64, ts: u32, arrival_ms: u64) -> PacketIn {
-    PacketIn { layer, seq, ts, clock_rate: 90_000, arrival_us: arrival_ms * 1000, report: None, vp8: None, drop: false }
-}
-
-fn with_vp8(mut p: PacketIn, picture: u16, tl0: u8) -> PacketIn {
-    p.vp8 = Some(Vp8 {
-        picture_id: Some(picture),
+/// A packet of a 30 fps source whose numbers start at odd places.
+fn packet(layer: u8, seq: u64, frame: u32) -> PacketIn {
+    let vp8 = Vp8 {
+        picture_id: Some(u16::try_from((u32::from(layer) * 5_000 + 32_760 + frame) & 0x7fff).unwrap()),
         long_picture_id: true,
-        tl0_pic_idx: Some(tl0),
-        temporal_id: Some(0),
-        layer_sync: false,
-        key_idx: None,
-        start: true,
-        keyframe: false,
-    });
-    p
-}
-
-#[test]
-fn contiguous_stays_contiguous_and_loss_stays_loss() {
-    let mut r = Rewrite::new();
-    let seqs: Vec<u64> =
-        [70_000u64, 70_001, 70_004].iter().map(|s| r.apply(&packet(0, *s, 0, 0)).unwrap().seq).collect();
-    assert_eq!(seqs, [1000, 1001, 1004]);
-    assert_eq!(r.apply(&packet(0, 70_003, 0, 0)).unwrap().seq, 1003, "a late packet finds its place");
-    assert_eq!(r.apply(&packet(0, 69_999, 0, 0)), None, "from before the start");
-}
-
-#[test]
-fn dropping_closes_the_numbers() {
-    let mut r = Rewrite::new();
-    r.apply(&packet(0, 10, 0, 0));
-    for seq in [11, 12] {
-        assert_eq!(r.apply(&PacketIn { drop: true, ..packet(0, seq, 0, 0) }), None);
+        tl0_pic_idx: Some((frame / 4 + u32::from(layer) * 60) as u8),
+        key_idx: Some(7),
+        ..Vp8::default()
+    };
+    PacketIn {
+        layer,
+        start: false,
+        seq: seq + 40_000 * u64::from(layer),
+        ts: (u32::MAX - 9_000).wrapping_add(frame * 3_000 + u32::from(layer) * 123_456),
+        clock_rate: 90_000,
+        arrival_us: u64::from(frame) * 33_333,
+        report: None,
+        vp8: Some(vp8),
+        drop: false,
     }
-    assert_eq!(r.apply(&packet(0, 13, 0, 0)).unwrap().seq, 1001);
-    assert_eq!(r.apply(&packet(0, 10, 0, 0)).unwrap().seq, 1000, "the old offset holds for old packets");
 }
 
 #[test]
-fn a_switch_continues_sequence_and_time() {
-    let mut r = Rewrite::new();
-    r.apply(&packet(0, 5, 90_000, 1000));
-    let plan = r.apply(&packet(2, 900_000, 1234, 1033)).unwrap();
-    assert_eq!((plan.seq, plan.ts), (1001, 90_000 + 33 * 90));
-    // A packet of the old layer, late: it is not of this source any more. The switch decides that.
-    assert_eq!(r.apply(&packet(2, 899_999, 1234, 1034)), None);
+fn a_whole_stream_passes_with_its_own_distances() {
+    let mut rewrite = Rewrite::new();
+    let first = rewrite.apply(&packet(0, 70_000, 0)).unwrap();
+    assert!(first.seq < FIRST);
+    for frame in 1..100 {
+        let plan = rewrite.apply(&packet(0, 70_000 + u64::from(frame), frame)).unwrap();
+        assert_eq!((plan.seq, plan.ts.wrapping_sub(first.ts)), (first.seq + u64::from(frame), frame * 3_000));
+        let ids = (plan.picture_id.unwrap().wrapping_sub(first.picture_id.unwrap()) & 0x7fff, plan.key_idx);
+        assert_eq!(ids, (u16::try_from(frame).unwrap(), Some(7)));
+    }
 }
 
 #[test]
-fn sender_reports_align_layers_better_than_arrival() {
-    let mut r = Rewrite::new();
-    r.apply(&PacketIn { report: Some((0, 5_000_000)), ..packet(0, 5, 90_000, 1000) });
-    // The new layer's frame is 40 ms younger by the sender's clock, whatever the network did.
-    let plan = r.apply(&PacketIn { report: Some((500_000, 6_040_000)), ..packet(1, 77, 500_000, 1100) }).unwrap();
-    assert_eq!(plan.ts, 90_000 + 3600);
+fn lost_packets_keep_their_number_and_late_ones_get_it() {
+    let mut rewrite = Rewrite::new();
+    let base = rewrite.apply(&packet(0, 100, 0)).unwrap().seq;
+    assert_eq!(rewrite.apply(&packet(0, 103, 3)).unwrap().seq, base + 3);
+    assert_eq!(rewrite.apply(&packet(0, 101, 1)).unwrap().seq, base + 1);
+    assert_eq!(rewrite.apply(&packet(0, 99, 0)), None, "before we began");
 }
 
 #[test]
-fn picture_ids_count_on_across_switch_and_drop() {
-    let mut r = Rewrite::new();
-    let a = r.apply(&with_vp8(packet(0, 1, 0, 0), 32_767, 255)).unwrap();
-    assert_eq!((a.picture_id, a.tl0_pic_idx), (Some(32_767), Some(255)));
-    let b = r.apply(&with_vp8(packet(1, 50, 0, 33), 7, 3)).unwrap();
-    assert_eq!((b.picture_id, b.tl0_pic_idx), (Some(0), Some(0)), "wrapped and continued");
-    let dropped = with_vp8(packet(1, 51, 0, 66), 8, 3);
-    assert_eq!(r.apply(&PacketIn { drop: true, ..dropped }), None);
-    let c = r.apply(&with_vp8(packet(1, 52, 0, 99), 9, 4)).unwrap();
-    assert_eq!((c.picture_id, c.tl0_pic_idx), (Some(1), Some(1)));
+fn left_out_frames_close_up() {
+    let mut rewrite = Rewrite::new();
+    let first = rewrite.apply(&packet(0, 100, 0)).unwrap();
+    let out = |rewrite: &mut Rewrite, seq, frame| rewrite.apply(&PacketIn { drop: true, ..packet(0, seq, frame) });
+    assert_eq!(out(&mut rewrite, 101, 1), None);
+    assert_eq!(rewrite.apply(&packet(0, 102, 1)), None, "the rest of a frame left out");
+    let second = rewrite.apply(&packet(0, 103, 2)).unwrap();
+    assert_eq!(second.seq, first.seq + 1);
+    assert_eq!(second.picture_id.unwrap(), (first.picture_id.unwrap() + 1) & 0x7fff);
+    assert!(out(&mut rewrite, 104, 2).is_some(), "the rest of a frame begun");
+    assert_eq!(rewrite.apply(&packet(0, 101, 1)), None, "again, late");
 }
 
 #[test]
-fn another_track_on_the_same_stream_goes_on_counting() {
-    let mut r = Rewrite::new();
-    r.apply(&packet(0, 5, 90_000, 1000));
-    r.reset_source();
-    assert_eq!(r.apply(&packet(0, 4, 10, 2000)).unwrap().seq, 1001);
+fn a_change_of_layer_is_seamless() {
+    let mut rewrite = Rewrite::new();
+    let mut last = rewrite.apply(&packet(0, 100, 0)).unwrap();
+    for (layer, seq, frame) in [(1, 5, 3), (2, 900, 6), (0, 200, 9), (0, 201, 10)] {
+        let plan = rewrite.apply(&packet(layer, seq, frame)).unwrap();
+        let frames = if seq == 201 { 1 } else { 3 };
+        let passed = plan.ts.wrapping_sub(last.ts);
+        assert!(passed.abs_diff(frames * 3_000) <= 1, "{passed} ticks for {frames} frames");
+        assert_eq!(plan.seq, last.seq + 1);
+        assert_eq!(plan.picture_id.unwrap(), (last.picture_id.unwrap() + 1) & 0x7fff);
+        last = plan;
+    }
+    assert_eq!(rewrite.apply(&packet(0, 199, 8)), None, "older than the change");
+}
+
+#[test]
+fn a_pause_leaves_no_gap_but_takes_its_time() {
+    let mut rewrite = Rewrite::new();
+    let before = rewrite.apply(&packet(0, 100, 0)).unwrap();
+    let after = rewrite.apply(&PacketIn { start: true, ..packet(0, 1_000, 300) }).unwrap();
+    assert_eq!(after.seq, before.seq + 1);
+    assert!(after.ts.wrapping_sub(before.ts).abs_diff(900_000) < 90);
+    assert_eq!(rewrite.apply(&packet(0, 999, 299)), None);
+}
+
+#[test]
+fn another_publisher_goes_on_where_the_first_ended() {
+    let mut rewrite = Rewrite::new();
+    let before = rewrite.apply(&packet(0, 100, 10)).unwrap();
+    rewrite.reset_source();
+    let stranger = PacketIn { ts: 5, seq: 3, arrival_us: 11 * 33_333, ..packet(0, 3, 0) };
+    let after = rewrite.apply(&stranger).unwrap();
+    assert_eq!(after.seq, before.seq + 1);
+    assert!(after.ts.wrapping_sub(before.ts).abs_diff(3_000) < 2);
+}
+
+#[test]
+fn jumps_are_cut_to_what_srtp_bears() {
+    let mut rewrite = Rewrite::new();
+    let before = rewrite.apply(&packet(0, 100, 0)).unwrap();
+    let after = rewrite.apply(&packet(0, 1_000_000, 1)).unwrap();
+    assert_eq!(after.seq, before.seq + MAX_STEP);
+    assert_eq!(rewrite.apply(&packet(0, 1_000_001, 2)).unwrap().seq, after.seq + 1);
+    assert_eq!(rewrite.apply(&packet(0, 999_999, 0)), None);
+}
+
+#[test]
+fn nothing_begins_with_a_frame_left_out() {
+    let mut rewrite = Rewrite::new();
+    assert_eq!(rewrite.apply(&PacketIn { drop: true, ..packet(0, 100, 0) }), None);
+    assert!(rewrite.apply(&packet(0, 101, 1)).is_some());
+}
+
+#[test]
+fn short_picture_ids_stay_short() {
+    let mut rewrite = Rewrite::new();
+    let short = |id| Some(Vp8 { picture_id: Some(id), ..Vp8::default() });
+    rewrite.apply(&PacketIn { vp8: short(127), ..packet(0, 1, 0) }).unwrap();
+    let plan = rewrite.apply(&PacketIn { vp8: short(50), ..packet(1, 1, 1) }).unwrap();
+    assert_eq!((plan.picture_id, plan.tl0_pic_idx, plan.key_idx), (Some(0), None, None));
+}
+
+/// Remembers everything, and so says what each number should be.
+#[derive(Default)]
+struct Model {
+    first: u64,
+    highest: u64,
+    left_out: BTreeMap<u64, u32>,
+    frame: (u32, bool),
+}
+
+impl Model {
+    /// Offset of the packet's number and of its picture from those of the first packet.
+    fn apply(&mut self, seq: u64, frame: u32, drop: bool) -> Option<(u64, u32)> {
+        if self.left_out.is_empty() && self.highest == 0 {
+            if drop {
+                return None;
+            }
+            (self.first, self.highest, self.frame) = (seq, seq, (frame, false));
+        } else if seq > self.highest {
+            self.highest = seq;
+            if self.frame.0 != frame {
+                self.frame = (frame, drop);
+            }
+            if self.frame.1 {
+                self.left_out.insert(seq, frame);
+                return None;
+            }
+        } else if seq < self.first || drop || self.left_out.contains_key(&seq) || self.frame == (frame, true) {
+            return None;
+        }
+        let packets = self.left_out.range(..seq).count() as u64;
+        let frames: BTreeSet<u32> = self.left_out.range(..seq).map(|(_, f)| *f).collect();
+        Some((seq - self.first - packets, frame - frames.len() as u32))
+    }
+}
+
+/// Frames of one to four packets, every other one droppable; some packets lost, some late.
+fn arrivals() -> impl Strategy<Value = Vec<(u64, u32, bool)>> {
+    let frame = (1u64..5, any::<bool>());
+    let fate = prop_oneof![8 => Just(0u64), 1 => Just(u64::MAX), 1 => 1u64..12];
+    (prop::collection::vec(frame, 1..80), prop::collection::vec(fate, 320)).prop_map(|(frames, fates)| {
+        let mut order = Vec::new();
+        let mut seq = 1_000;
+        for (index, (packets, low)) in (0u32..).zip(frames) {
+            for _ in 0..packets {
+                order.push((seq, index, low && index % 2 == 1));
+                seq += 1;
+            }
+        }
+        let mut order: Vec<_> = order.into_iter().zip(fates).filter(|(_, fate)| *fate != u64::MAX).collect();
+        order.sort_by_key(|((seq, ..), delay)| (seq + delay, *seq));
+        order.into_iter().map(|(packet, _)| packet).collect()
+    })
 }
 
 proptest! {
-    /// Against the simplest model: number what is kept, in input order, one after the other.
     #[test]
-    fn matches_the_model(drops in prop::collection::vec(any::<bool>(), 1..200), start in 0u64..1_000_000) {
-        let mut r = Rewrite::new();
-        let mut expected = FIRST_SEQ;
-        let mut started = false;
-        for (i, drop) in drops.into_iter().enumerate() {
-            let drop = drop && started;
-            started = true;
-            let plan = r.apply(&PacketIn { drop, ..packet(0, start + i as u64, 0, 0) });
-            if drop {
-                prop_assert!(plan.is_none());
-            } else {
-                prop_assert_eq!(plan.map(|p| p.seq), Some(expected));
-                expected += 1;
-            }
+    fn agrees_with_the_model(arrivals in arrivals()) {
+        let mut rewrite = Rewrite::new();
+        let mut model = Model::default();
+        let mut base = None;
+        let mut written = BTreeSet::new();
+        for (seq, frame, drop) in arrivals {
+            let got = rewrite.apply(&PacketIn { drop, ..packet(0, seq, frame) });
+            let want = model.apply(seq, frame, drop);
+            prop_assert_eq!(got.is_some(), want.is_some(), "packet {} of frame {}", seq, frame);
+            let (Some(got), Some((offset, picture))) = (got, want) else { continue };
+            let (seq_base, picture_base) = *base.get_or_insert((got.seq, got.picture_id.unwrap().wrapping_sub(picture as u16)));
+            prop_assert_eq!(got.seq - seq_base, offset);
+            prop_assert_eq!(got.picture_id.unwrap().wrapping_sub(picture_base) & 0x7fff, picture as u16);
+            prop_assert_eq!(got.ts, packet(0, seq, frame).ts);
+            prop_assert!(written.insert(got.seq), "number {} twice", got.seq);
         }
     }
 
-    /// Loss and reordering never give two inputs one number, and keep input order.
     #[test]
-    fn numbers_are_unique(mut seqs in prop::collection::vec(0u64..300, 1..200), layers in prop::collection::vec(0u8..3, 1..4)) {
-        seqs.sort_unstable();
-        seqs.dedup();
-        for i in (0..seqs.len().saturating_sub(3)).step_by(7) {
-            seqs.swap(i, i + 2);
-        }
-        let mut r = Rewrite::new();
-        let mut seen = std::collections::HashSet::new();
-        for layer in layers {
-            for seq in &seqs {
-                if let Some(plan) = r.apply(&packet(layer, *seq, 0, 0)) {
-                    prop_assert!(seen.insert(plan.seq), "{} twice", plan.seq);
+    fn changes_never_jump(steps in prop::collection::vec((0u8..3, 1u32..20, any::<bool>()), 1..60)) {
+        let mut rewrite = Rewrite::new();
+        let mut last: Option<HeaderPlan> = None;
+        let mut frame = 0;
+        for (layer, frames, start) in steps {
+            for i in 0..frames {
+                let input = PacketIn { start: start && i == 0, ..packet(layer, u64::from(frame), frame) };
+                let plan = rewrite.apply(&input).unwrap();
+                if let Some(last) = last {
+                    prop_assert_eq!(plan.seq, last.seq + 1);
+                    prop_assert!(plan.ts.wrapping_sub(last.ts).abs_diff(3_000) <= 1);
+                    prop_assert_eq!(plan.picture_id.unwrap(), (last.picture_id.unwrap() + 1) & 0x7fff);
                 }
+                last = Some(plan);
+                frame += 1;
             }
-            r.reset_source();
         }
     }
 }

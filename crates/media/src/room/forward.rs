@@ -19,7 +19,8 @@ struct Inbound<'a> {
     payload: Payload,
     layer: u8,
     keyframe: bool,
-    temporal: u8,
+    /// Temporal layer, and whether a higher one may be joined here.
+    temporal: Option<(u8, bool)>,
     extensions: ExtensionValues,
     vp8: Option<(Vp8Descriptor, tandem_wire::rtp::Vp8)>,
     /// Newest block of redundant audio, made when the first subscriber needs it.
@@ -194,7 +195,7 @@ impl<'a> Inbound<'a> {
         } else {
             None
         };
-        let temporal = vp8.as_ref().and_then(|(_, d)| d.temporal_id).unwrap_or(0);
+        let temporal = vp8.as_ref().and_then(|(_, d)| Some((d.temporal_id?, d.layer_sync)));
         let report = track.layers.get(usize::from(layer)).and_then(|l| l.report);
         Self { packet, payload, layer, keyframe, temporal, extensions, vp8, primary: None, report, arrival_us }
     }
@@ -214,7 +215,8 @@ impl Subscription {
         if !self.live || self.slot.is_none() {
             return;
         }
-        if !self.switch.decide(inbound.layer, inbound.keyframe, inbound.payload.video.is_some()) {
+        let decision = self.switch.decide(inbound.layer, inbound.keyframe, inbound.payload.video.is_some());
+        if !decision.forward {
             return;
         }
         let Some(translation) = self.translation(inbound.payload, transports) else { return };
@@ -223,13 +225,14 @@ impl Subscription {
         let packet = inbound.packet;
         let input = PacketIn {
             layer: inbound.layer,
+            start: decision.switched,
             seq: *packet.seq_no,
             ts: packet.header.timestamp,
             clock_rate: inbound.payload.params.spec().clock_rate.get(),
             arrival_us: inbound.arrival_us,
             report: inbound.report,
             vp8: inbound.vp8.as_ref().map(|(_, d)| *d),
-            drop: inbound.temporal > self.switch.max_temporal(),
+            drop: inbound.temporal.is_some_and(|(temporal, sync)| !self.switch.passes(temporal, sync)),
         };
         let Some(plan) = slot.rewrite.apply(&input) else { return };
         let ssrc = slot.ssrc;

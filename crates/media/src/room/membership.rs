@@ -41,10 +41,8 @@ impl Room {
         }
         self.announce(key, false, ctx);
         let participant = self.snapshot(key).ok_or_else(|| Reject::new(Code::Internal, "the join was lost"))?;
-        ctx.effects.push(Effect::Notice(Notice::ParticipantJoined {
-            room: self.info.clone(),
-            participant: participant.clone(),
-        }));
+        let joined = Notice::ParticipantJoined { room: self.info.clone(), participant: participant.clone() };
+        ctx.effects.push(Effect::Notice(Box::new(joined)));
         Ok(Joined {
             room: self.info.clone(),
             participant,
@@ -238,7 +236,7 @@ impl Room {
             self.remove(key, reason, Some(action), ctx);
         }
         self.closed = true;
-        ctx.effects.push(Effect::Notice(Notice::RoomFinished(self.info.clone())));
+        ctx.effects.push(Effect::Notice(Box::new(Notice::RoomFinished(self.info.clone()))));
     }
 
     pub(super) fn simulate(&mut self, key: ParticipantKey, scenario: Scenario, ctx: &mut Ctx<'_>) {

@@ -118,11 +118,12 @@ impl Room {
         let Some(t) = self.tracks.get(track) else { return };
         let Some(participant) = self.snapshot(t.publisher) else { return };
         let (room, track) = (self.info.clone(), t.info.clone());
-        ctx.effects.push(Effect::Notice(if up {
+        let notice = if up {
             Notice::TrackPublished { room, participant, track }
         } else {
             Notice::TrackUnpublished { room, participant, track }
-        }));
+        };
+        ctx.effects.push(Effect::Notice(Box::new(notice)));
     }
 
     /// The publisher stopped sending a section: the track goes, and the next announcement of the

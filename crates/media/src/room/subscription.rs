@@ -245,8 +245,8 @@ impl Room {
         }
         let adaptive = self.participants.get(s.subscriber).is_some_and(|p| p.adaptive_stream);
         let wanted = wanted(s.settings, adaptive);
-        let available = t.available(ctx.now);
-        s.switch.aim(&available, &wanted);
+        let layers = t.layers(ctx.now);
+        s.switch.aim(&layers, &wanted);
         if let Some(layer) = s.switch.needs_keyframe() {
             let track = s.track;
             self.want_keyframe(track, layer, ctx);

@@ -114,32 +114,18 @@ pub(super) fn layer_of_rid(rid: &str) -> Option<u8> {
     }
 }
 
-/// Nine sixteenths of 1280, when a publisher says nothing about its layers.
-const ASSUMED: [(u32, u32); LAYERS] = [(320, 180), (640, 360), (1280, 720)];
-
 impl Track {
-    /// Layers as the publisher announced them, smallest first.
-    pub(super) fn announced(&self) -> SmallVec<[Available; LAYERS]> {
-        if self.info.layers.is_empty() {
-            let assumed = (0u8..).zip(ASSUMED);
-            return assumed.map(|(layer, (width, height))| Available { layer, width, height }).collect();
-        }
-        self.info
-            .layers
-            .iter()
-            .map(|l| Available { layer: u8::try_from(l.spatial_layer).unwrap_or(0), width: l.width, height: l.height })
-            .collect()
-    }
-
-    /// Layers that arrive now.
-    pub(super) fn available(&self, now: Instant) -> SmallVec<[Available; LAYERS]> {
+    /// Every layer announced or arriving, smallest first.
+    pub(super) fn layers(&self, now: Instant) -> SmallVec<[Available; LAYERS]> {
         let live = self.live_layers(now);
-        let announced = self.announced();
         (0u8..3)
-            .filter(|layer| live & (1 << layer) != 0)
-            .map(|layer| {
-                let known = announced.iter().find(|a| a.layer == layer).copied();
-                known.unwrap_or(Available { layer, width: 0, height: 0 })
+            .filter_map(|spatial| {
+                let announced = self.info.layers.iter().find(|l| l.spatial_layer == i32::from(spatial));
+                let active = live & (1 << spatial) != 0;
+                // A publisher that announces nothing may send anything.
+                let exists = active || announced.is_some() || self.info.layers.is_empty();
+                let (width, height) = announced.map_or((0, 0), |l| (l.width, l.height));
+                exists.then_some(Available { spatial, width, height, active })
             })
             .collect()
     }
