@@ -111,3 +111,88 @@ impl SpeakerDetector {
         self.voices.remove(participant);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Talk {
+        detector: SpeakerDetector,
+        now: Instant,
+    }
+
+    impl Talk {
+        fn new() -> Self {
+            Self { detector: SpeakerDetector::default(), now: Instant::now() }
+        }
+
+        /// One interval in which each participant sends a packet per 20 ms: `speech` of twenty at
+        /// `level`, the others silent.
+        fn interval(&mut self, voices: &[(&str, u8, u32)]) -> Vec<(String, f32, bool)> {
+            for packet in 0..20 {
+                self.now += Duration::from_millis(20);
+                for (name, level, speech) in voices {
+                    let level = if packet < *speech { *level } else { 127 };
+                    self.detector.observe(&Sid::from(*name), level, self.now);
+                }
+            }
+            let changes = self.detector.poll(self.now);
+            changes.into_iter().map(|c| (c.participant.to_string(), c.level, c.active)).collect()
+        }
+    }
+
+    fn change(name: &str, level: f32) -> (String, f32, bool) {
+        (name.to_owned(), level, level > 0.0)
+    }
+
+    #[test]
+    fn begins_settles_and_stops() {
+        let mut talk = Talk::new();
+        assert_eq!(talk.interval(&[("ana", 127, 20)]), []);
+        assert_eq!(talk.interval(&[("ana", 0, 20)]), [change("ana", 0.75)], "two thirds, in eighths, upwards");
+        assert_eq!(talk.interval(&[("ana", 0, 20)]), [change("ana", 1.0)]);
+        assert_eq!(talk.interval(&[("ana", 0, 20)]), [], "nothing changed");
+        assert_eq!(talk.interval(&[("ana", 127, 0)]), [change("ana", 0.0)]);
+        assert_eq!(talk.interval(&[("ana", 127, 0)]), []);
+    }
+
+    #[test]
+    fn coughs_and_whispers_are_not_speech() {
+        let mut talk = Talk::new();
+        assert_eq!(talk.interval(&[("cough", 0, 7), ("whisper", 36, 20)]), []);
+        assert_eq!(
+            talk.interval(&[("cough", 0, 8), ("whisper", 30, 20)]),
+            [change("cough", 0.375), change("whisper", 0.125)]
+        );
+    }
+
+    #[test]
+    fn loudest_first() {
+        let mut talk = Talk::new();
+        let changes = talk.interval(&[("a", 20, 20), ("b", 0, 20), ("c", 6, 20)]);
+        assert_eq!(changes.iter().map(|c| c.0.as_str()).collect::<Vec<_>>(), ["b", "c", "a"]);
+    }
+
+    #[test]
+    fn muting_and_leaving() {
+        let mut talk = Talk::new();
+        talk.interval(&[("ana", 0, 20), ("ben", 0, 20)]);
+        talk.detector.silence(&Sid::from("ana"));
+        talk.detector.remove(&Sid::from("ben"));
+        assert_eq!(talk.interval(&[]), [change("ana", 0.0)]);
+    }
+
+    #[test]
+    fn long_and_rare_packets() {
+        let mut talk = Talk::new();
+        for _ in 0..6 {
+            talk.now += Duration::from_millis(60);
+            talk.detector.observe(&Sid::from("ana"), 0, talk.now);
+        }
+        assert_eq!(talk.detector.poll(talk.now).len(), 1, "packets of 60 ms");
+        talk.now += Duration::from_secs(10);
+        talk.detector.observe(&Sid::from("ana"), 0, talk.now);
+        talk.now += Duration::from_millis(400);
+        assert_eq!(talk.detector.poll(talk.now).iter().filter(|s| s.active).count(), 0, "a single one");
+    }
+}

@@ -47,7 +47,7 @@ impl Room {
                 && !muted
                 && let Some(p) = self.participants.get(track.publisher)
             {
-                self.speakers.observe(&p.info.sid, level.unsigned_abs());
+                self.speakers.observe(&p.info.sid, level.unsigned_abs(), ctx.now);
             }
         } else if track.live & (1 << layer) == 0 {
             track.live |= 1 << layer;

@@ -195,8 +195,8 @@ impl Room {
         info.data_tracks.clear();
         info.is_publisher = false;
         self.recount();
-        ctx.effects
-            .push(Effect::Notice(Notice::ParticipantLeft { room: self.info.clone(), participant: info.clone() }));
+        let left = Notice::ParticipantLeft { room: self.info.clone(), participant: info.clone() };
+        ctx.effects.push(Effect::Notice(Box::new(left)));
         if !info.permissions.hidden {
             self.broadcast(&Event::Participants(Arc::new(vec![info.clone()])), ctx);
             self.left.push_back((ctx.now, info));

@@ -5,7 +5,7 @@ use crate::quality::{Measured, score};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use str0m::stats::{MediaEgressStats, MediaIngressStats};
-use tandem_core::{Event, LeaveAction, LeaveReason, ParticipantState, Quality, QualityReport, Sid, Speaker, TrackKind};
+use tandem_core::{Event, LeaveAction, LeaveReason, ParticipantState, QualityReport, Sid, Speaker, TrackKind};
 
 /// How often speakers are judged.
 const SPEAKERS_EVERY: Duration = Duration::from_millis(400);
@@ -13,14 +13,6 @@ const SPEAKERS_EVERY: Duration = Duration::from_millis(400);
 const QUALITY_EVERY: Duration = Duration::from_secs(5);
 /// How often the room's counts are told at most.
 const COUNTS_EVERY: Duration = Duration::from_secs(5);
-
-fn step(quality: Quality) -> u8 {
-    match quality {
-        Quality::Low => 0,
-        Quality::Medium => 1,
-        Quality::High => 2,
-    }
-}
 
 /// What is measured of a participant's connection since the last judgement.
 #[derive(Debug, Default)]
@@ -104,7 +96,7 @@ impl Room {
         for s in track.subscribers.iter().filter_map(|s| self.subscriptions.get(*s)).filter(|s| s.live) {
             let adaptive = self.participants.get(s.subscriber).is_some_and(|p| p.adaptive_stream);
             let wanted = super::subscription::wanted(s.settings, adaptive);
-            highest = highest.max(wanted.quality_of(&layers).map(step));
+            highest = highest.max(wanted.quality_of(&layers));
         }
         let Some(track) = self.tracks.get_mut(key) else { return };
         let Some(enabled) = track.dynacast.update(highest, ctx.now) else { return };
@@ -170,7 +162,7 @@ impl Room {
     fn judge_quality(&mut self, ctx: &mut Ctx<'_>) {
         let mut reports: Vec<(ParticipantKey, QualityReport)> = Vec::new();
         for (key, p) in &mut self.participants {
-            let measured = Measured { loss: p.quality.loss, rtt: p.quality.rtt };
+            let measured = Measured { loss: p.quality.loss, rtt: p.quality.rtt, jitter: None };
             p.quality.loss = 0.0;
             let (quality, score) = score(&measured);
             let changed = p.quality.told.replace(quality) != Some(quality);
