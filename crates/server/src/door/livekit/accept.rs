@@ -327,22 +327,4 @@ impl Host for Node {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn browsers_by_user_agent() {
-        let chrome =
-            "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
-        let table = [
-            ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "firefox"),
-            (chrome, "chrome"),
-            ("Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Safari/605.1.15", "safari"),
-            ("livekit-python", ""),
-        ];
-        for (agent, want) in table {
-            assert_eq!(browser(agent), want, "{agent}");
-        }
-        assert_eq!(browser(&format!("{chrome} Edg/140.0")), "edge");
-    }
-}
+mod tests;

@@ -1,5 +1,6 @@
 //! Why a client did not get in, as the HTTP answer to its upgrade.
 
+use crate::auth::AuthError;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use tandem_core::{Code, Reject};
@@ -35,6 +36,13 @@ impl Refusal {
     /// Rooms are not made by joining here, and this one is not there. Clients look for the phrase.
     pub(crate) fn no_room() -> Self {
         Self::new(Code::RoomNotFound, StatusCode::NOT_FOUND, "requested room does not exist")
+    }
+}
+
+impl From<AuthError> for Refusal {
+    fn from(error: AuthError) -> Self {
+        let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::UNAUTHORIZED);
+        Self::new(error.code(), status, error.to_string())
     }
 }
 

@@ -1,8 +1,9 @@
 //! The task of one connection: reads, asks the shard, writes what the room tells, pings.
 //!
 //! A session ends in one of three ways: with a `leave` (the client acts on it), by a close
-//! without one (the client resumes), or when the connection breaks (it may resume). In the last
-//! two its [`Link`](super::seat::Link) tells the shard, whatever path led here.
+//! without one (the client resumes), or when the connection breaks (it may resume). Unless the
+//! client left by itself, its [`Link`](super::seat::Link) tells the shard, whatever path led here:
+//! a shard that ended the session knows it no more, one that asked for a resume waits for it.
 
 use super::frames::{Frame, Frames, Socket};
 use super::inbound::{self, Turn};
@@ -167,7 +168,6 @@ impl<S: Socket> Session<S> {
                 Step::Refresh(claims) => messages.extend(self.seat.renew(*claims)),
                 Step::Last(message) => {
                     messages.extend(message.map(|message| *message));
-                    self.seat.link.ended = true;
                     end = Err(End::Close(CLOSE_NORMAL));
                     break;
                 }

@@ -171,7 +171,7 @@ async fn join_comes_first_and_leave_last() {
     assert_eq!(bench.next().await, "close 1000");
     bench.client = None;
     assert_eq!(bench.next().await, "end");
-    bench.silent_shard().await;
+    assert_eq!(bench.asked().await, "SignalLost", "a leave may ask for a resume");
 }
 
 #[tokio::test]
