@@ -3,13 +3,13 @@
 
 use super::*;
 use crate::auth::Keys;
+use crate::config::Config;
 use crate::door::livekit::convert::tests::{ana, demo};
-use crate::node::NodeParts;
 use futures_util::StreamExt;
 use prost::Message as _;
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
-use tandem_core::{Joined, Limits, Resumed, SessionCommand};
+use tandem_core::{Joined, Resumed, SessionCommand};
 use tandem_net::{Mail, Mailbox, ShardHandle, Shards};
 use tandem_wire::livekit::encode_join_request;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -44,15 +44,8 @@ async fn house(shard: Shard) -> House {
         let _poll = poll;
         run_shard(shard, &mailbox, &tell);
     });
-    let node = Arc::new(Node::new(NodeParts {
-        keys: Keys::parse("devkey: secret").unwrap(),
-        shards: Shards::without_counters(vec![handle]),
-        limits: Limits::default(),
-        dev: true,
-        open_rooms: false,
-        auto_create: true,
-        id: "ND_test".to_owned(),
-    }));
+    let keys = Keys::parse("devkey: secret").unwrap();
+    let node = Arc::new(Node::new(Config::default(), keys, Shards::without_counters(vec![handle])));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let app = routes().with_state(Arc::clone(&node));
