@@ -10,6 +10,13 @@ use std::time::Duration;
 use tandem_wire::livekit::{SignalError, decode_request, decode_request_json, encode_response, encode_response_json};
 use tokio::time::timeout;
 
+/// Closed in order, with or without a `leave` before it.
+pub(crate) const CLOSE_NORMAL: u16 = 1000;
+/// Too much that cannot be understood.
+pub(crate) const CLOSE_POLICY: u16 = 1008;
+/// One message too long.
+pub(crate) const CLOSE_TOO_LONG: u16 = 1009;
+
 /// A client that takes nothing for this long is dropped; it resumes if it lives.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long we wait for the client's side of a close, so that unread input does not reset the

@@ -5,7 +5,7 @@
 //! client left by itself, its [`Link`](super::seat::Link) tells the shard, whatever path led here:
 //! a shard that ended the session knows it no more, one that asked for a resume waits for it.
 
-use super::frames::{Frame, Frames, Socket};
+use super::frames::{Broken, CLOSE_NORMAL, CLOSE_POLICY, CLOSE_TOO_LONG, Frame, Frames, Socket};
 use super::inbound::{self, Turn};
 use super::outbound::{self, Step};
 use super::seat::Seat;
@@ -29,10 +29,6 @@ const BATCH: usize = 256;
 /// Undecodable frames a client may send before we give up on it.
 const GARBAGE: u32 = 32;
 
-const CLOSE_NORMAL: u16 = 1000;
-const CLOSE_POLICY: u16 = 1008;
-const CLOSE_TOO_LONG: u16 = 1009;
-
 /// How a session ends.
 #[derive(Debug, PartialEq, Eq)]
 enum End {
@@ -42,8 +38,8 @@ enum End {
     Drop,
 }
 
-impl From<super::frames::Broken> for End {
-    fn from(_: super::frames::Broken) -> Self {
+impl From<Broken> for End {
+    fn from(_: Broken) -> Self {
         Self::Drop
     }
 }
@@ -152,6 +148,7 @@ impl<S: Socket> Session<S> {
             self.seat.link.post(command).map_err(|_| End::Close(CLOSE_NORMAL))?;
         }
         if leaves {
+            debug!(session = self.seat.link.session.0, "the client leaves");
             self.seat.link.ended = true;
             return Err(End::Close(CLOSE_NORMAL));
         }
@@ -167,6 +164,7 @@ impl<S: Socket> Session<S> {
                 Step::Send(more) => messages.extend(more),
                 Step::Refresh(claims) => messages.extend(self.seat.renew(*claims)),
                 Step::Last(message) => {
+                    debug!(session = self.seat.link.session.0, ?message, "the room ends the session");
                     messages.extend(message.map(|message| *message));
                     end = Err(End::Close(CLOSE_NORMAL));
                     break;

@@ -294,5 +294,5 @@ fn own_words_need_the_right_and_do_not_delete() {
     grant.permissions.can_update_metadata = true;
     own_words(&mut grant, &params).unwrap();
     assert_eq!(grant.metadata, "mine");
-    assert_eq!(grant.attributes.into_iter().map(|(_, value)| value).collect::<Vec<_>>(), ["new", "kept"]);
+    assert_eq!(grant.attributes.into_values().collect::<Vec<_>>(), ["new", "kept"]);
 }
