@@ -1,3 +1,5 @@
 //! Doors: one protocol each, all speaking the words of `tandem-core` to the rooms.
 
+pub mod admin;
 pub mod livekit;
+pub mod twirp;

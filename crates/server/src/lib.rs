@@ -1,1 +1,21 @@
-//! TODO
+//! Doors and services of a Tandem node.
+//!
+//! ```text
+//! http   sockets, timeouts, limits ─▶ router
+//! door   livekit (signalling) · twirp (RoomService) · admin (health, metrics)
+//! join   tokens for the web app      app   the web app itself
+//! node   what all of them share: settings, keys, shards, drain state
+//! ```
+//! A door turns bytes into [`tandem_core::Command`]s for the shard that owns the room and turns
+//! the room's events back into bytes; it holds no room state of its own.
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod app;
+pub mod auth;
+pub mod config;
+pub mod door;
+pub mod http;
+pub mod join;
+pub mod metrics;
+pub mod node;

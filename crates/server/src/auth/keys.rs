@@ -1,0 +1,118 @@
+//! The keys of a node.
+
+use super::{AuthError, Claims};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, dangerous};
+use std::fmt;
+use tandem_core::{Grant, Redacted};
+
+/// Clocks may differ by this much, seconds.
+const LEEWAY: u64 = 60;
+/// A refreshed token lives at least this long, seconds: two of the intervals it is sent in.
+const REFRESHED: u64 = 600;
+
+/// API keys and their secrets, in the order they were given. The first one signs.
+#[derive(Clone, Default)]
+pub struct Keys {
+    pairs: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.pairs.iter().map(|(key, _)| Redacted(key))).finish()
+    }
+}
+
+/// Why text holds no keys.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("keys must look like \"NAME: SECRET\", one pair per line or separated by commas")]
+pub struct KeyFault;
+
+impl Keys {
+    /// These pairs of key and secret.
+    #[must_use]
+    pub fn new(pairs: Vec<(String, String)>) -> Self {
+        Self { pairs }
+    }
+
+    /// Reads `NAME: SECRET` pairs, one per line or separated by commas.
+    ///
+    /// # Errors
+    /// A pair has no colon, no name or no secret.
+    pub fn parse(text: &str) -> Result<Self, KeyFault> {
+        let parts = text.split(['\n', ',']).map(str::trim).filter(|part| !part.is_empty());
+        let pairs = parts.map(|part| {
+            let (key, secret) = part.split_once(':').ok_or(KeyFault)?;
+            let (key, secret) = (key.trim().trim_matches('"'), secret.trim().trim_matches('"'));
+            if key.is_empty() || secret.is_empty() { Err(KeyFault) } else { Ok((key.to_owned(), secret.to_owned())) }
+        });
+        Ok(Self { pairs: pairs.collect::<Result<_, _>>()? })
+    }
+
+    /// No key at all.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    /// The names, never the secrets.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.pairs.iter().map(|(key, _)| key.as_str())
+    }
+
+    /// Names of keys whose secret is shorter than 32 characters, easy to guess.
+    pub fn weak(&self) -> impl Iterator<Item = &str> {
+        self.pairs.iter().filter(|(_, secret)| secret.len() < 32).map(|(key, _)| key.as_str())
+    }
+
+    /// Checks a token and says what it allows.
+    ///
+    /// # Errors
+    /// See [`AuthError`].
+    pub fn verify(&self, token: &str, now_unix: u64) -> Result<Grant, AuthError> {
+        let header = jsonwebtoken::decode_header(token).map_err(|_| AuthError::Malformed)?;
+        let unverified: Claims = dangerous::insecure_decode_claims(token).map_err(|_| AuthError::Malformed)?;
+        let issuer = unverified.iss.as_deref().unwrap_or_default();
+        let (_, secret) = self.pairs.iter().find(|(key, _)| key == issuer).ok_or(AuthError::UnknownKey)?;
+        if header.alg != Algorithm::HS256 {
+            return Err(AuthError::Invalid("the algorithm must be HS256"));
+        }
+        let key = DecodingKey::from_secret(secret.as_bytes());
+        let claims = jsonwebtoken::decode::<Claims>(token, &key, &signature_only())
+            .map_err(|_| AuthError::Invalid("the signature does not match"))?
+            .claims;
+        let expires = claims.exp.ok_or(AuthError::Invalid("it has no expiry"))?;
+        if expires.saturating_add(LEEWAY) <= now_unix {
+            return Err(AuthError::Invalid("it has expired"));
+        }
+        if claims.nbf.is_some_and(|from| from > now_unix.saturating_add(LEEWAY)) {
+            return Err(AuthError::Invalid("it is not valid yet"));
+        }
+        claims.grant()
+    }
+
+    /// Signs claims with the first key, whose name becomes the issuer. `None` without keys.
+    #[must_use]
+    pub fn sign(&self, claims: &Claims) -> Option<String> {
+        let (key, secret) = self.pairs.first()?;
+        let claims = Claims { iss: Some(key.clone()), ..claims.clone() };
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(secret.as_bytes())).ok()
+    }
+
+    /// A token with the same grant that lives ten minutes, or as long as the original if that is
+    /// longer. `None` without keys.
+    #[must_use]
+    pub fn refresh(&self, grant: &Grant, now_unix: u64) -> Option<String> {
+        let exp = grant.expires_unix.max(now_unix.saturating_add(REFRESHED));
+        self.sign(&Claims { exp: Some(exp), nbf: Some(now_unix), ..Claims::of(grant) })
+    }
+}
+
+/// The library checks the signature; times are ours because tests have clocks of their own.
+fn signature_only() -> Validation {
+    let mut validation = Validation::new(Algorithm::HS256);
+    validation.required_spec_claims.clear();
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    validation.validate_aud = false;
+    validation
+}

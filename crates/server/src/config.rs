@@ -1,0 +1,233 @@
+//! Every setting of a node, where it comes from and what it means.
+//!
+//! Flags win over the environment, the environment over the YAML file. [`options::OPTIONS`] lists
+//! all of it once; the example file, the JSON schema and the search for misspelt names use that
+//! list, and a test keeps it equal to the structs here.
+
+mod error;
+pub mod options;
+mod write;
+
+pub use error::ConfigError;
+pub use options::{Kind, Setting, unknown_environment};
+pub use write::{example, schema};
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tandem_core::Limits;
+
+/// The settings of a node.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Development mode: known keys, loopback, open rooms.
+    pub dev: bool,
+    /// Address to listen on; all addresses when absent, loopback in development mode.
+    pub bind: Option<IpAddr>,
+    /// HTTP, WebSocket and web app; 0 takes a free port.
+    pub port: u16,
+    /// Media over UDP: the first shard's port, the others follow; 0 takes free ports.
+    pub udp_port: u16,
+    /// Media over TCP; 0 takes a free port.
+    pub tcp_port: u16,
+    /// Relay; accepted, not used yet.
+    pub turn_port: u16,
+    /// Media threads; 0 for one less than the processors.
+    pub shards: usize,
+    /// Where generated keys and state are kept.
+    pub data: PathBuf,
+    /// Addresses clients reach this node at; found out when empty.
+    pub public_ip: Vec<IpAddr>,
+    /// API keys and their secrets.
+    pub keys: BTreeMap<String, String>,
+    /// Web app.
+    pub web: Web,
+    /// Rooms.
+    pub room: Room,
+    /// Bounds.
+    pub limits: Bounds,
+    /// Logs.
+    pub log: Log,
+    /// Relay.
+    pub turn: Turn,
+}
+
+/// Settings of the web app.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Web {
+    /// Anybody may enter any room by its name, without an invitation.
+    pub open_rooms: bool,
+}
+
+/// Settings of rooms.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Room {
+    /// Joining makes the room if it does not exist.
+    pub auto_create: bool,
+    /// Seconds an unvisited room stays.
+    pub empty_timeout: u32,
+    /// Seconds a left room stays.
+    pub departure_timeout: u32,
+    /// 0 for no bound.
+    pub max_participants: u32,
+}
+
+/// Bounds an operator may want to change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Bounds {
+    /// Tracks one participant may publish.
+    pub tracks_per_participant: usize,
+    /// Bytes of room or participant metadata.
+    pub metadata_bytes: usize,
+    /// Bytes of all attributes of a participant.
+    pub attributes_bytes: usize,
+    /// Bytes of a display name.
+    pub name_bytes: usize,
+    /// Seconds a participant that lost its connection may take to come back.
+    pub resume_grace: u32,
+    /// TCP connections to the HTTP port at once.
+    pub connections: usize,
+    /// Web app joins from one address in a minute.
+    pub joins_per_minute: u32,
+}
+
+/// Settings of logs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// `error`, `warn`, `info`, `debug`, `trace`, or a filter such as `info,tandem_media=debug`.
+    pub level: String,
+    /// One JSON object per line.
+    pub json: bool,
+}
+
+/// Settings of the relay.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Turn {
+    /// Relay to private and loopback addresses too; for tests.
+    pub allow_private_peers: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            dev: false,
+            bind: None,
+            port: 7880,
+            udp_port: 7882,
+            tcp_port: 7881,
+            turn_port: 3478,
+            shards: 0,
+            data: PathBuf::from("./data"),
+            public_ip: Vec::new(),
+            keys: BTreeMap::new(),
+            web: Web::default(),
+            room: Room::default(),
+            limits: Bounds::default(),
+            log: Log::default(),
+            turn: Turn::default(),
+        }
+    }
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { auto_create: true, empty_timeout: 300, departure_timeout: 20, max_participants: 0 }
+    }
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        let limits = Limits::default();
+        Self {
+            tracks_per_participant: limits.tracks_per_participant,
+            metadata_bytes: limits.metadata_bytes,
+            attributes_bytes: limits.attributes_bytes,
+            name_bytes: limits.name_bytes,
+            resume_grace: 15,
+            connections: 16_384,
+            joins_per_minute: 120,
+        }
+    }
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), json: false }
+    }
+}
+
+impl Config {
+    /// Reads a YAML file.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not YAML, holds an unknown name or a value of another kind.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| ConfigError::File { path: path.to_owned(), error: error.to_string() })?;
+        Self::parse(&text).map_err(|error| error.in_file(path))
+    }
+
+    /// Reads YAML text.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(text: &str) -> Result<Self, ConfigError> {
+        let invalid = |error: serde_yaml_ng::Error| ConfigError::Invalid(error.to_string());
+        let value: serde_yaml_ng::Value = serde_yaml_ng::from_str(text).map_err(invalid)?;
+        if value.is_null() {
+            return Ok(Self::default());
+        }
+        options::check_names(&value)?;
+        // From the text again: only then do errors have a line.
+        serde_yaml_ng::from_str(text).map_err(invalid)
+    }
+
+    /// The address to listen on.
+    #[must_use]
+    pub fn bind_address(&self) -> IpAddr {
+        let default = if self.dev { Ipv4Addr::LOCALHOST } else { Ipv4Addr::UNSPECIFIED };
+        self.bind.unwrap_or(IpAddr::V4(default))
+    }
+
+    /// Media threads to start.
+    #[must_use]
+    pub fn shard_count(&self) -> usize {
+        if self.shards > 0 {
+            return self.shards;
+        }
+        std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1)).max(1)
+    }
+
+    /// Whether anybody may join any room through the web app.
+    #[must_use]
+    pub fn open_rooms(&self) -> bool {
+        self.dev || self.web.open_rooms
+    }
+
+    /// The bounds rooms work with.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits {
+            participants_per_room: self.room.max_participants,
+            tracks_per_participant: self.limits.tracks_per_participant,
+            metadata_bytes: self.limits.metadata_bytes,
+            attributes_bytes: self.limits.attributes_bytes,
+            name_bytes: self.limits.name_bytes,
+            empty_timeout: Duration::from_secs(self.room.empty_timeout.into()),
+            departure_timeout: Duration::from_secs(self.room.departure_timeout.into()),
+            resume_grace: Duration::from_secs(self.limits.resume_grace.into()),
+            ..Limits::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,144 @@
+//! The list of all settings.
+
+use super::ConfigError;
+use serde_yaml_ng::Value;
+
+/// What a value must look like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Kind {
+    Bool,
+    Port,
+    Number,
+    Text,
+    Address,
+    Addresses,
+    Pairs,
+}
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Setting {
+    /// Name in the file; a dot goes into a section.
+    pub path: &'static str,
+    /// What its value looks like.
+    pub kind: Kind,
+    /// Has a flag and an environment variable of the same name.
+    pub flag: bool,
+    /// One sentence.
+    pub doc: &'static str,
+}
+
+const fn flag(path: &'static str, kind: Kind, doc: &'static str) -> Setting {
+    Setting { path, kind, flag: true, doc }
+}
+
+const fn file(path: &'static str, kind: Kind, doc: &'static str) -> Setting {
+    Setting { path, kind, flag: false, doc }
+}
+
+/// All settings, in the order people read them.
+pub const OPTIONS: [Setting; 25] = [
+    flag("dev", Kind::Bool, "Development: keys devkey/secret, loopback only, open rooms. Never on the internet."),
+    flag("bind", Kind::Address, "Address to listen on. Absent: all addresses, or loopback in development."),
+    flag("port", Kind::Port, "HTTP, WebSocket, API and web app. 0 takes a free port."),
+    flag("udp_port", Kind::Port, "Media over UDP; further shards take the following ports. 0 takes free ports."),
+    flag("tcp_port", Kind::Port, "Media over TCP, for networks without UDP. 0 takes a free port."),
+    flag("turn_port", Kind::Port, "Relay for clients behind strict NATs. Accepted, not used yet."),
+    flag("shards", Kind::Number, "Media threads. 0: one less than the processors."),
+    flag("data", Kind::Text, "Directory for generated keys and state."),
+    flag("public_ip", Kind::Addresses, "Addresses clients reach this node at. Empty: found out."),
+    flag("keys", Kind::Pairs, "API keys and secrets. Empty: a pair is made and kept in the data directory."),
+    file("web.open_rooms", Kind::Bool, "Anybody may enter any room by its name, without an invitation."),
+    file("room.auto_create", Kind::Bool, "Joining makes the room if it does not exist."),
+    file("room.empty_timeout", Kind::Number, "Seconds a room stays that nobody has joined."),
+    file("room.departure_timeout", Kind::Number, "Seconds a room stays that everybody has left."),
+    file("room.max_participants", Kind::Number, "Participants in one room. 0: no bound."),
+    file("limits.tracks_per_participant", Kind::Number, "Tracks one participant may publish."),
+    file("limits.metadata_bytes", Kind::Number, "Longest metadata of a room or participant, in bytes."),
+    file("limits.attributes_bytes", Kind::Number, "All attributes of a participant together, in bytes."),
+    file("limits.name_bytes", Kind::Number, "Longest display name, in bytes."),
+    file("limits.resume_grace", Kind::Number, "Seconds a participant has to come back after losing its connection."),
+    file("limits.connections", Kind::Number, "TCP connections to the HTTP port at once."),
+    file("limits.joins_per_minute", Kind::Number, "Joins through the web app from one address in a minute."),
+    flag("log.level", Kind::Text, "error, warn, info, debug, trace, or a filter such as info,tandem_media=debug."),
+    flag("log.json", Kind::Bool, "One JSON object per line of log."),
+    file("turn.allow_private_peers", Kind::Bool, "Relay to private and loopback addresses too. For tests."),
+];
+
+/// Sections of the file and what they are about.
+pub const SECTIONS: [(&str, &str); 5] = [
+    ("web", "Web app."),
+    ("room", "Rooms."),
+    ("limits", "Bounds."),
+    ("log", "Logs, on standard error."),
+    ("turn", "Relay."),
+];
+
+/// Variables of the tools around the node, and those that container platforms set for a service
+/// of this name; none of them is a setting.
+const FOREIGN: [&str; 4] = ["TANDEM_BIN", "TANDEM_HTTP", "TANDEM_LOG", "TANDEM_SERVER_LOG"];
+
+impl Setting {
+    /// The environment variable of this setting, if it has one.
+    #[must_use]
+    pub fn variable(&self) -> Option<String> {
+        self.flag.then(|| format!("TANDEM_{}", self.path.replace('.', "_").to_ascii_uppercase()))
+    }
+}
+
+/// Looks for names in a file that are none of ours.
+pub(super) fn check_names(value: &Value) -> Result<(), ConfigError> {
+    let Some(top) = value.as_mapping() else {
+        return Err(ConfigError::Invalid("the file must hold \"name: value\" lines".to_owned()));
+    };
+    for (key, value) in top {
+        let name = text(key);
+        if OPTIONS.iter().any(|option| option.path == name) {
+            continue;
+        }
+        if !SECTIONS.iter().any(|(section, _)| *section == name) {
+            return Err(unknown(&name));
+        }
+        for (key, _) in value.as_mapping().into_iter().flatten() {
+            let inner = format!("{name}.{}", text(key));
+            if !OPTIONS.iter().any(|option| option.path == inner) {
+                return Err(unknown(&inner));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn text(key: &Value) -> String {
+    key.as_str().map_or_else(|| format!("{key:?}"), str::to_owned)
+}
+
+fn unknown(name: &str) -> ConfigError {
+    let known = OPTIONS.iter().map(|option| option.path).chain(SECTIONS.iter().map(|(section, _)| *section));
+    ConfigError::Unknown { name: name.to_owned(), nearest: nearest(name, known.map(str::to_owned)) }
+}
+
+/// Looks for `TANDEM_…` variables that are none of ours.
+///
+/// # Errors
+/// The first one found, with the name it resembles most.
+pub fn unknown_environment(names: impl Iterator<Item = String>) -> Result<(), ConfigError> {
+    let known = || OPTIONS.iter().filter_map(Setting::variable).chain(["TANDEM_CONFIG".to_owned()]);
+    for name in names.filter(|name| name.starts_with("TANDEM_")) {
+        let platform = name.starts_with("TANDEM_SERVICE_") || name.starts_with("TANDEM_PORT_");
+        if platform || FOREIGN.contains(&name.as_str()) || known().any(|ours| ours == name) {
+            continue;
+        }
+        let nearest = nearest(&name, known());
+        return Err(ConfigError::UnknownVariable { name, nearest });
+    }
+    Ok(())
+}
+
+/// The known name that takes the fewest edits, if it takes few.
+fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
+    let scored = known.map(|candidate| (strsim::jaro_winkler(name, &candidate), candidate));
+    let (score, best) = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (score > 0.7).then_some(best)
+}

@@ -1,0 +1,186 @@
+//! What the node counts, as Prometheus text.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use tandem_core::{Code, Notice};
+use tandem_media::ShardStats;
+use tandem_net::LoopStats;
+use tokio::sync::watch;
+
+/// The protocol fronts that refuse things.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs)]
+pub enum Door {
+    Livekit,
+    Twirp,
+    Join,
+    Admin,
+}
+
+impl Door {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Livekit => "livekit",
+            Self::Twirp => "twirp",
+            Self::Join => "join",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+/// Counters of everything that is not a shard. Shards count for themselves, without locks.
+#[derive(Debug, Default)]
+pub struct Metrics {
+    rejects: Mutex<BTreeMap<(Door, &'static str), u64>>,
+    /// By hundreds of the status.
+    requests: [AtomicU64; 6],
+    connections: watch::Sender<u64>,
+    joins: AtomicU64,
+    leaves: AtomicU64,
+    published: AtomicU64,
+}
+
+impl Metrics {
+    /// A door refused something.
+    pub fn rejected(&self, door: Door, code: Code) {
+        let mut rejects = self.rejects.lock().unwrap_or_else(PoisonError::into_inner);
+        *rejects.entry((door, code.name())).or_default() += 1;
+    }
+
+    /// An HTTP request was answered.
+    pub fn answered(&self, status: u16) {
+        if let Some(counter) = self.requests.get(usize::from(status / 100)) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A TCP connection opened.
+    pub fn opened(&self) {
+        self.connections.send_modify(|open| *open += 1);
+    }
+
+    /// A TCP connection closed.
+    pub fn closed(&self) {
+        self.connections.send_modify(|open| *open = open.saturating_sub(1));
+    }
+
+    /// Open TCP connections, upgraded ones included, as they change.
+    #[must_use]
+    pub fn connections(&self) -> watch::Receiver<u64> {
+        self.connections.subscribe()
+    }
+
+    /// Something happened in a room.
+    pub fn noticed(&self, notice: &Notice) {
+        let counter = match notice {
+            Notice::ParticipantJoined { .. } => &self.joins,
+            Notice::ParticipantLeft { .. } => &self.leaves,
+            Notice::TrackPublished { .. } => &self.published,
+            Notice::RoomStarted(_) | Notice::RoomFinished(_) | Notice::TrackUnpublished { .. } => return,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Everything as text (Prometheus exposition format 0.0.4).
+    #[must_use]
+    pub fn text(&self, shards: &[(ShardStats, LoopStats)]) -> String {
+        let mut page = Page(String::new());
+        self.own(&mut page);
+        of_shards(&mut page, shards);
+        page.0
+    }
+
+    fn own(&self, page: &mut Page) {
+        page.head("tandem_rejects_total", "counter", "Requests refused, by door and reason.");
+        for ((door, code), count) in self.rejects.lock().unwrap_or_else(PoisonError::into_inner).iter() {
+            page.value("tandem_rejects_total", &format!("{{door=\"{}\",code=\"{code}\"}}", door.name()), *count);
+        }
+        page.head("tandem_http_requests_total", "counter", "HTTP requests answered, by class of status.");
+        for (class, counter) in self.requests.iter().enumerate().skip(1) {
+            let labels = format!("{{status=\"{class}xx\"}}");
+            page.value("tandem_http_requests_total", &labels, counter.load(Ordering::Relaxed));
+        }
+        let open = *self.connections.borrow();
+        page.one("tandem_http_connections", "gauge", "Open TCP connections to the HTTP port.", open);
+        let load = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        page.one("tandem_participants_joined_total", "counter", "Participants that joined.", load(&self.joins));
+        page.one("tandem_participants_left_total", "counter", "Participants that left.", load(&self.leaves));
+        page.one("tandem_tracks_published_total", "counter", "Tracks published.", load(&self.published));
+    }
+}
+
+/// One value of a shard: name behind `tandem_`, kind, meaning, and where it is.
+type Column = (&'static str, &'static str, &'static str, fn(&(ShardStats, LoopStats)) -> u64);
+
+const SUMMED: [Column; 15] = [
+    ("rooms", "gauge", "Rooms.", |s| s.0.rooms),
+    ("participants", "gauge", "Participants.", |s| s.0.participants),
+    ("tracks", "gauge", "Published tracks.", |s| s.0.tracks),
+    ("subscriptions", "gauge", "Subscriptions to tracks.", |s| s.0.subscriptions),
+    ("transports", "gauge", "Peer connections.", |s| s.0.transports),
+    ("datagrams_received_total", "counter", "Datagrams received.", |s| s.0.datagrams_in),
+    ("received_bytes_total", "counter", "Bytes received.", |s| s.0.bytes_in),
+    ("rtp_packets_received_total", "counter", "RTP packets received and decrypted.", |s| s.0.packets_in),
+    ("data_messages_received_total", "counter", "Data channel messages received.", |s| s.0.data_in),
+    ("datagrams_sent_total", "counter", "Datagrams sent.", |s| s.1.datagrams_out),
+    ("sent_bytes_total", "counter", "Bytes sent.", |s| s.1.bytes_out),
+    ("send_calls_total", "counter", "System calls that sent them.", |s| s.1.sends),
+    ("outbox_overflows_total", "counter", "Sessions closed because they did not read.", |s| s.1.outbox_overflows),
+    ("shard_ticks_total", "counter", "Turns of the shard loops.", |s| s.1.ticks),
+    ("shard_slow_ticks_total", "counter", "Turns longer than two milliseconds.", |s| s.1.slow_ticks),
+];
+
+fn of_shards(page: &mut Page, shards: &[(ShardStats, LoopStats)]) {
+    for (name, kind, help, value) in SUMMED {
+        page.one(&format!("tandem_{name}"), kind, help, shards.iter().map(value).sum());
+    }
+    let name = "tandem_packets_dropped_total";
+    page.head(name, "counter", "Datagrams not processed or not sent.");
+    page.value(name, "{reason=\"unknown_source\"}", shards.iter().map(|s| s.0.dropped_unknown).sum());
+    page.value(name, "{reason=\"send\"}", shards.iter().map(|s| s.1.send_dropped).sum());
+}
+
+/// A page of text; writing to a string cannot fail.
+struct Page(String);
+
+impl Page {
+    fn head(&mut self, name: &str, kind: &str, help: &str) {
+        let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+    }
+
+    fn value(&mut self, name: &str, labels: &str, value: u64) {
+        let _ = writeln!(self.0, "{name}{labels} {value}");
+    }
+
+    fn one(&mut self, name: &str, kind: &str, help: &str, value: u64) {
+        self.head(name, kind, help);
+        self.value(name, "", value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_of_metrics() {
+        let metrics = Metrics::default();
+        metrics.rejected(Door::Livekit, Code::Unauthenticated);
+        metrics.rejected(Door::Livekit, Code::Unauthenticated);
+        metrics.answered(204);
+        metrics.answered(999);
+        let shard = (ShardStats { rooms: 2, ..ShardStats::default() }, LoopStats { send_dropped: 3, ..LoopStats::default() });
+        let text = metrics.text(&[shard, shard]);
+        for line in [
+            "tandem_rejects_total{door=\"livekit\",code=\"unauthenticated\"} 2",
+            "tandem_http_requests_total{status=\"2xx\"} 1",
+            "tandem_rooms 4",
+            "# TYPE tandem_rooms gauge",
+            "tandem_packets_dropped_total{reason=\"send\"} 6",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{line} in\n{text}");
+        }
+    }
+}

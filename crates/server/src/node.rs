@@ -1,0 +1,92 @@
+//! The running node: what every door may use.
+
+use crate::auth::Keys;
+use crate::config::Config;
+use crate::metrics::{Door, Metrics};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tandem_core::{Code, Limits, SessionId, SidGenerator};
+use tandem_net::Shards;
+use tokio::sync::watch;
+
+/// The LiveKit server version whose behaviour clients may expect.
+const LIVEKIT_VERSION: &str = "1.13.5";
+
+/// Shared by all doors; cheap to share, nothing in it blocks.
+pub struct Node {
+    /// API keys.
+    pub keys: Keys,
+    /// The media threads.
+    pub shards: Shards,
+    /// Settings, fixed at start.
+    pub config: Config,
+    /// Bounds, from the settings.
+    pub limits: Limits,
+    /// Counters.
+    pub metrics: Metrics,
+    id: String,
+    sessions: AtomicU64,
+    drain: watch::Sender<bool>,
+}
+
+impl Node {
+    /// A node in service.
+    #[must_use]
+    pub fn new(config: Config, keys: Keys, shards: Shards) -> Self {
+        let id = SidGenerator::new(rand::random()).sid("ND_").to_string();
+        let limits = config.limits();
+        let drain = watch::Sender::new(false);
+        Self { keys, shards, config, limits, metrics: Metrics::default(), id, sessions: AtomicU64::new(1), drain }
+    }
+
+    /// A session number nobody had before.
+    pub fn next_session(&self) -> SessionId {
+        SessionId(self.sessions.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Whether joins make rooms.
+    #[must_use]
+    pub fn auto_create(&self) -> bool {
+        self.config.room.auto_create
+    }
+
+    /// New joins are refused.
+    #[must_use]
+    pub fn draining(&self) -> bool {
+        *self.drain.borrow()
+    }
+
+    /// Refuse new joins from now on.
+    pub fn start_draining(&self) {
+        self.drain.send_replace(true);
+    }
+
+    /// Turns true when draining starts.
+    #[must_use]
+    pub fn drain_watch(&self) -> watch::Receiver<bool> {
+        self.drain.subscribe()
+    }
+
+    /// The version LiveKit clients are told.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        LIVEKIT_VERSION
+    }
+
+    /// `ND_…`, new with every start.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Seconds since 1970.
+    #[must_use]
+    pub fn now_unix(&self) -> u64 {
+        SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    }
+
+    /// The LiveKit door refused something.
+    pub fn rejected(&self, code: Code) {
+        self.metrics.rejected(Door::Livekit, code);
+    }
+}
