@@ -3,10 +3,19 @@
 //! Decoding and encoding again would lose fields that this build does not know, and newer clients
 //! talk through older servers all the time. So a packet is read field by field, the few fields that
 //! the server owns are replaced, and everything else is copied as it came.
+//!
+//! ```
+//! use tandem_wire::data_packet::{DataPacketView, PacketKind, Sender, restamp};
+//! let packet = [0x12, 0x03, 0x12, 0x01, b'x']; // user { payload: "x" }
+//! assert_eq!(DataPacketView::parse(&packet)?.value, PacketKind::User);
+//! let stamped = restamp(&packet, &Sender { sid: "PA_1", identity: "ana" }, false)?;
+//! assert!(stamped.windows(3).any(|w| w == b"ana"));
+//! # Ok::<(), tandem_wire::data_packet::DataPacketError>(())
+//! ```
 
 mod fields;
 
-use fields::{Field, FieldError, Fields, put_bytes, put_varint_field};
+use fields::{Field, FieldError, Fields, put_bytes, put_message, put_uint};
 
 /// Destinations read from one packet; more are refused.
 const MAX_DESTINATIONS: usize = 4096;
@@ -32,9 +41,11 @@ pub enum PacketKind {
     Unknown,
 }
 
+// Field numbers of `livekit.DataPacket`, then of `livekit.UserPacket`.
+const KIND: u32 = 1;
+const USER: u32 = 2;
 const PARTICIPANT_IDENTITY: u32 = 4;
 const DESTINATIONS: u32 = 5;
-const USER: u32 = 2;
 const SEQUENCE: u32 = 16;
 const PARTICIPANT_SID: u32 = 17;
 const USER_SID: u32 = 1;
@@ -115,12 +126,12 @@ impl DataPacketView {
             let field = field?;
             match field.number {
                 DESTINATIONS => push(&mut view.destination_identities, &field)?,
-                SEQUENCE => view.sequence = u32::try_from(field.varint).unwrap_or(u32::MAX),
+                SEQUENCE => view.sequence = field.uint32()?,
                 number => {
                     if let Some(kind) = PacketKind::from_field(number) {
                         view.value = kind;
                         if kind == PacketKind::User {
-                            view.read_user(field.bytes)?;
+                            view.read_user(field.bytes()?)?;
                         }
                     }
                 }
@@ -146,7 +157,7 @@ fn push(list: &mut Vec<String>, field: &Field<'_>) -> Result<(), DataPacketError
     if list.len() >= MAX_DESTINATIONS {
         return Err(DataPacketError::TooManyDestinations);
     }
-    let text = std::str::from_utf8(field.bytes).map_err(|_| DataPacketError::Text)?;
+    let text = std::str::from_utf8(field.bytes()?).map_err(|_| DataPacketError::Text)?;
     if !list.iter().any(|known| known == text) {
         list.push(text.to_owned());
     }
@@ -175,12 +186,9 @@ pub fn restamp(data: &[u8], sender: &Sender<'_>, keep_identity: bool) -> Result<
     for field in Fields::new(data) {
         let field = field?;
         match field.number {
-            PARTICIPANT_IDENTITY => own_identity = field.bytes,
+            PARTICIPANT_IDENTITY => own_identity = field.bytes()?,
             PARTICIPANT_SID | DESTINATIONS => {}
-            USER if view.value == PacketKind::User => {
-                let inner = restamp_user(field.bytes, sender, &view)?;
-                put_bytes(&mut out, USER, &inner);
-            }
+            USER => put_message(&mut out, USER, &restamp_user(field.bytes()?, sender, &view)?),
             _ => out.extend_from_slice(field.raw),
         }
     }
@@ -218,20 +226,20 @@ pub fn server_user_packet(
     identities: &[String],
     sids: &[String],
 ) -> Vec<u8> {
-    let mut user = Vec::with_capacity(payload.len() + 32);
+    let mut user = Vec::with_capacity(payload.len() + 64);
     put_bytes(&mut user, USER_PAYLOAD, payload);
     for sid in sids {
         put_bytes(&mut user, USER_DESTINATION_SIDS, sid.as_bytes());
     }
     if let Some(topic) = topic {
-        put_bytes(&mut user, USER_TOPIC, topic.as_bytes());
+        put_message(&mut user, USER_TOPIC, topic.as_bytes());
     }
     for identity in identities {
         put_bytes(&mut user, USER_DESTINATIONS, identity.as_bytes());
     }
     let mut out = Vec::with_capacity(user.len() + 16);
-    put_varint_field(&mut out, 1, u64::from(!reliable));
-    put_bytes(&mut out, USER, &user);
+    put_uint(&mut out, KIND, u64::from(!reliable));
+    put_message(&mut out, USER, &user);
     for identity in identities {
         put_bytes(&mut out, DESTINATIONS, identity.as_bytes());
     }

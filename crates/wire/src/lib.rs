@@ -13,7 +13,9 @@
 #![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
+pub mod data_packet;
 pub mod data_track;
+pub mod livekit;
 pub mod rfc4571;
 pub mod rtp;
 pub mod sdp;

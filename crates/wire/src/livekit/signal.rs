@@ -21,7 +21,7 @@ pub enum SignalError {
     Json,
 }
 
-/// Reads a binary frame.
+/// Reads a binary frame. A message of a kind newer than this build decodes to no content.
 ///
 /// # Errors
 /// The frame is too long or not a message.
@@ -52,25 +52,35 @@ pub fn encode_response(response: &SignalResponse) -> Vec<u8> {
 /// Writes a text frame.
 #[must_use]
 pub fn encode_response_json(response: &SignalResponse) -> String {
-    // The generated serialiser fails on numbers outside their enums only, which become text then.
-    serde_json::to_string(response).unwrap_or_default()
+    // Fails on numbers outside their enums, which relayed messages may carry; clients ignore a
+    // message without content.
+    serde_json::to_string(response).unwrap_or_else(|_| "{}".to_owned())
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use livekit_protocol::{Ping, signal_request};
+    use livekit_protocol::{LeaveRequest, Ping, signal_request, signal_response};
 
     #[test]
     fn both_forms() {
-        let request = SignalRequest {
-            message: Some(signal_request::Message::PingReq(Ping { timestamp: 5, rtt: 7 })),
-        };
+        let request = SignalRequest { message: Some(signal_request::Message::PingReq(Ping { timestamp: 5, rtt: 7 })) };
         assert_eq!(decode_request(&request.encode_to_vec()), Ok(request.clone()));
         let text = serde_json::to_string(&request).unwrap();
         assert_eq!(decode_request_json(&text), Ok(request));
         assert_eq!(decode_request(&[0xff; 9]), Err(SignalError::Protobuf));
         assert_eq!(decode_request_json("{"), Err(SignalError::Json));
         assert_eq!(decode_request(&vec![0; MAX_SIGNAL_BYTES + 1]), Err(SignalError::TooLong));
+    }
+
+    #[test]
+    fn answers_in_both_forms() {
+        let pong = SignalResponse { message: Some(signal_response::Message::Pong(7)) };
+        assert_eq!(SignalResponse::decode(encode_response(&pong).as_slice()), Ok(pong.clone()));
+        assert_eq!(encode_response_json(&pong), r#"{"pong":"7"}"#);
+        let leave = LeaveRequest { reason: 9999, ..Default::default() };
+        let odd = SignalResponse { message: Some(signal_response::Message::Leave(leave)) };
+        assert_eq!(encode_response_json(&odd), "{}");
     }
 }
