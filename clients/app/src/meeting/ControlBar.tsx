@@ -5,6 +5,7 @@ import { DeviceMenu } from "./DeviceMenu";
 import type { Controls } from "./useControls";
 import { EMOJI } from "./useReactions";
 import type { Panel } from "./Meeting";
+import "./bar.css";
 
 interface Props {
   session: RoomSession;

@@ -19,8 +19,10 @@ import { Sound } from "./MediaElements";
 import { PeoplePanel } from "./PeoplePanel";
 import { Stage } from "./Stage";
 import { StatsPanel } from "./StatsPanel";
+import { SavingData } from "./Tile";
 import { useChat } from "./useChat";
 import { useControls, type Controls } from "./useControls";
+import { useDeviceNews } from "./useDeviceNews";
 import { useReactions, type Reaction } from "./useReactions";
 import { useRoomNews } from "./useRoomNews";
 import { useSessionState } from "./useSessionState";
@@ -28,6 +30,7 @@ import { useShortcuts, type Shortcuts } from "./useShortcuts";
 import { useMutedHint, usePushToTalk } from "./useTalking";
 import { useWakeLock } from "./useWakeLock";
 import "./meeting.css";
+import "./panel.css";
 
 export type Panel = "chat" | "people" | "stats";
 
@@ -46,16 +49,19 @@ function useView() {
   const [layout, setLayout] = useState<Layout>(() => (recall("layout") === "speaker" ? "speaker" : "grid"));
   const [pinned, setPinned] = useState<string | null>(null);
   const [dialog, setDialog] = useState<"help" | "devices" | null>(null);
+  const [savingData, setSavingData] = useState(false);
   const [shortcuts, setShortcuts] = useState(() => recall("shortcuts") !== "off");
   return {
     panel,
     layout,
     pinned,
     dialog,
+    savingData,
     shortcuts,
     setPinned,
     setDialog,
     togglePanel: (wanted: Panel) => setPanel((now) => (now === wanted ? null : wanted)),
+    toggleSavingData: () => setSavingData((now) => !now),
     toggleLayout: () => {
       const next = layout === "grid" ? "speaker" : "grid";
       setLayout(next);
@@ -81,6 +87,7 @@ export default function Meeting({ session, roomName, onLeft }: Props) {
   const { reactions, react } = useReactions(room);
   useRoomChanges(room);
   useRoomNews(room);
+  useDeviceNews();
   useWakeLock();
   useShortcuts(shortcutsFor(controls, view), view.shortcuts);
   usePushToTalk(session, view.shortcuts);
@@ -100,7 +107,9 @@ export default function Meeting({ session, roomName, onLeft }: Props) {
         <SoundBanner room={room} />
       </div>
       <main className="stage" aria-label="Stage">
-        <Stage room={room} roomName={roomName} layout={view.layout} pinned={view.pinned} onPin={view.setPinned} />
+        <SavingData value={view.savingData}>
+          <Stage room={room} roomName={roomName} layout={view.layout} pinned={view.pinned} onPin={view.setPinned} />
+        </SavingData>
         <Floating reactions={reactions} />
       </main>
       {panel && (
@@ -153,6 +162,12 @@ function moreItems(view: View): MenuItem[] {
       label: grid ? "Speaker large" : "Everybody alike",
       icon: grid ? "speaker" : "grid",
       onSelect: view.toggleLayout,
+    },
+    {
+      id: "data",
+      label: view.savingData ? "Show other cameras" : "Hide other cameras (saves data)",
+      icon: view.savingData ? "camera" : "cameraOff",
+      onSelect: view.toggleSavingData,
     },
     { id: "devices", label: "Devices", icon: "volume", onSelect: () => view.setDialog("devices") },
     { id: "stats", label: "Statistics", icon: "stats", onSelect: () => view.togglePanel("stats") },

@@ -6,6 +6,7 @@ import { InviteButton } from "./InviteButton";
 import { picturesOf, useRoomChanges, type Picture } from "./live";
 import { Tile } from "./Tile";
 import { useMainSpeaker } from "./useMainSpeaker";
+import "./stage.css";
 
 interface Props {
   room: Room;

@@ -1,10 +1,17 @@
-import type { CSSProperties } from "react";
+import { createContext, useContext, type CSSProperties } from "react";
 import { ConnectionQuality, type Participant } from "livekit-client";
 import { hueOf, initials } from "../lib/names";
 import { Icon } from "../ui/Icon";
 import { displayName, useParticipantChanges, type Picture } from "./live";
 import { Video } from "./MediaElements";
 import { HAND } from "./useControls";
+import "./tile.css";
+
+/**
+ * Whether other people's cameras are hidden to save data. Not showing a video is enough: adaptive
+ * streams notice that nobody looks and ask the node to stop sending.
+ */
+export const SavingData = createContext(false);
 
 interface Props {
   picture: Picture;
@@ -20,7 +27,8 @@ export function Tile({ picture, pinned, onPin, style }: Props) {
   const name = displayName(participant);
   const you = participant.isLocal ? " (you)" : "";
   const label = `${name}${you}${screen ? ", screen" : ""}`;
-  const track = publication?.track && !publication.isMuted ? publication.track : undefined;
+  const savingData = useContext(SavingData) && !participant.isLocal && !screen;
+  const track = publication?.track && !publication.isMuted && !savingData ? publication.track : undefined;
   const speaking = participant.isSpeaking && !screen;
   const fit = `${screen ? " contain" : ""}${participant.isLocal && !screen ? " mirrored" : ""}`;
   return (

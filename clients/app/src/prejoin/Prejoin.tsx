@@ -11,6 +11,7 @@ import { RepairNote } from "./RepairNote";
 import { playTone } from "./tone";
 import { usePreview, type Preview } from "./usePreview";
 import "./prejoin.css";
+import "../ui/repair.css";
 
 /** What a person decided before coming in. */
 export interface Entrance {

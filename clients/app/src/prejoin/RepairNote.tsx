@@ -1,6 +1,7 @@
 import { support, type Capture, type TandemError } from "tandem-client";
 import { Icon } from "../ui/Icon";
 import { repairFor } from "./repair";
+import "../ui/repair.css";
 
 interface Props {
   error: TandemError;

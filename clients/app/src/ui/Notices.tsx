@@ -1,5 +1,6 @@
 import { dismiss, useNotices, useSpoken } from "../lib/announce";
 import { Icon } from "./Icon";
+import "./notices.css";
 
 /** The short messages in the corner, and the hidden region that screen readers speak. */
 export function Notices() {
