@@ -133,6 +133,7 @@ impl Room {
         }
         if let Some(p) = self.participants.get_mut(key) {
             p.negotiation.spare = spare;
+            p.free_slots.iter_mut().for_each(|slot| slot.silent = true);
         }
     }
 
@@ -151,10 +152,11 @@ impl Room {
             .map(|(k, _)| k)?;
         let p = self.participants.get_mut(key)?;
         let slot = match p.free_slots.iter().position(|s| s.mid == mid) {
-            Some(index) => p.free_slots.remove(index),
+            Some(index) if p.free_slots.get(index).is_some_and(|s| !s.silent) => return None,
+            Some(index) => Slot { silent: false, ..p.free_slots.remove(index) },
             None => {
                 let ssrc = ctx.transports.peer_mut(p.publisher)?.outgoing_ssrc(mid)?;
-                Slot { mid, ssrc, rewrite: Rewrite::new() }
+                Slot { mid, ssrc, rewrite: Rewrite::new(), silent: false }
             }
         };
         let connected = ctx.transports.peer(p.publisher).is_some_and(crate::transport::Peer::is_connected);
@@ -193,7 +195,7 @@ impl Room {
         for (mid, subscription) in offered {
             let ssrc = ctx.transports.peer_mut(transport).and_then(|peer| peer.outgoing_ssrc(mid));
             let (Some(ssrc), Some(s)) = (ssrc, self.subscriptions.get_mut(subscription)) else { continue };
-            s.slot = Some(Slot { mid, ssrc, rewrite: Rewrite::new() });
+            s.slot = Some(Slot { mid, ssrc, rewrite: Rewrite::new(), silent: false });
             s.translations.clear();
             if connected {
                 self.go_live(subscription, ctx);

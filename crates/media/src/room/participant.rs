@@ -25,6 +25,9 @@ pub(super) struct Slot {
     pub(super) mid: Mid,
     pub(super) ssrc: Ssrc,
     pub(super) rewrite: Rewrite,
+    /// The client has been told that nothing comes on it. Browsers announce a track on a section
+    /// only when it begins to receive, so it must have stopped before it carries another.
+    pub(super) silent: bool,
 }
 
 /// Receiving sections of a one-connection client that carry no track.
