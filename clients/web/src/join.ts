@@ -5,6 +5,8 @@ export interface JoinRequest {
   room: string;
   /** The name the others see. */
   name: string;
+  /** A token that somebody who may invite has made; needed where rooms are not open to everybody. */
+  invitation?: string;
 }
 
 /** The node's answer: an address, a token for it and what the token stands for. */
@@ -28,7 +30,7 @@ export async function join(base: URL, request: JoinRequest, signal?: AbortSignal
     response = await fetch(new URL("/v1/join", base), {
       method: "POST",
       headers: { "Content-Type": "application/json", Accept: "application/json" },
-      body: JSON.stringify({ room: request.room, name: request.name }),
+      body: JSON.stringify(request),
       signal: signal ? AbortSignal.any([signal, deadline]) : deadline,
     });
   } catch (thrown) {
@@ -56,7 +58,7 @@ function admission(body: unknown, base: URL): Admission {
   };
   return {
     token,
-    url: text("url", socketAddress(base)),
+    url: secured(text("url", socketAddress(base)), base),
     room: text("room", ""),
     identity: text("identity", ""),
     name: text("name", ""),
@@ -75,6 +77,14 @@ function iceServers(value: unknown): RTCIceServer[] {
     if (typeof entry["credential"] === "string") server.credential = entry["credential"];
     return [server];
   });
+}
+
+/**
+ * Pages that came over https may not open unencrypted sockets at all. A node behind a proxy that
+ * does not say so cannot know that it is reached over https; we do.
+ */
+function secured(url: string, base: URL): string {
+  return base.protocol === "https:" ? url.replace(/^ws:/, "wss:") : url;
 }
 
 /** `http://host` as `ws://host`, `https://host` as `wss://host`. */

@@ -39,6 +39,13 @@ describe("join", () => {
     expect(JSON.parse(String(init.body))).toEqual(request);
   });
 
+  it("never opens an unencrypted socket from an encrypted page, and hands the invitation on", async () => {
+    const fetched = stubFetch(async () => answer({ token: "t", url: "ws://meet.example" }));
+    expect((await join(base, { ...request, invitation: "i" })).url).toBe("wss://meet.example");
+    expect(JSON.parse(String(fetched.mock.calls[0]![1].body))).toMatchObject({ invitation: "i" });
+    expect((await join(new URL("http://localhost:7880"), request)).url).toBe("ws://meet.example");
+  });
+
   it("falls back to the address it knows", async () => {
     stubFetch(async () => answer({ token: "t" }));
     expect((await join(base, request)).url).toBe("wss://meet.example");

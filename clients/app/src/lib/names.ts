@@ -1,3 +1,5 @@
+import { tokenIn, type Invitation } from "./router";
+
 const FIRST = [
   "amber",
   "brisk",
@@ -75,21 +77,23 @@ export function tidyRoomName(typed: string): string {
     .slice(0, 100);
 }
 
-/** The room an invitation means, be it a whole link, a path or only the name; null if it is none of them. */
-export function roomFromInvitation(typed: string): string | null {
+/** What an invitation means, be it a whole link, a path or only the name; null if it is none of them. */
+export function readInvitation(typed: string): Invitation | null {
   const text = typed.trim();
   if (text === "") return null;
   const path = /\/meet\/([^/?#\s]+)/.exec(text)?.[1];
   if (path) {
     try {
-      return decodeURIComponent(path);
+      const token = tokenIn(/#.*/.exec(text)?.[0] ?? "");
+      return { room: decodeURIComponent(path), ...(token ? { token } : {}) };
     } catch {
       return null;
     }
   }
   // Any other address leads somewhere else.
   if (/[/\\]|:\/\//.test(text)) return null;
-  return tidyRoomName(text) || null;
+  const room = tidyRoomName(text);
+  return room ? { room } : null;
 }
 
 /** One or two letters for the round picture of somebody without a camera. */

@@ -15,13 +15,29 @@ export function routeOf(path: string): Route {
   }
 }
 
-export function meetPath(room: string): string {
-  return `/meet/${encodeURIComponent(room)}`;
+/** What a link to a room carries: the name, and a token where the node asks for one. */
+export interface Invitation {
+  room: string;
+  token?: string;
 }
 
-/** The link to send to others. */
+/** The token travels behind the `#`, which browsers do not send: it stays out of every log. */
+const TOKEN = "invitation";
+
+export function meetPath({ room, token }: Invitation): string {
+  const path = `/meet/${encodeURIComponent(room)}`;
+  return token ? `${path}#${new URLSearchParams({ [TOKEN]: token })}` : path;
+}
+
+/** The token behind the `#` of an address, if there is one. */
+export function tokenIn(hash: string): string | undefined {
+  return new URLSearchParams(hash.replace(/^#/, "")).get(TOKEN) || undefined;
+}
+
+/** The link to send to others: the one that led here. */
 export function invitationLink(room: string): string {
-  return new URL(meetPath(room), location.origin).href;
+  const token = tokenIn(location.hash);
+  return new URL(meetPath({ room, ...(token ? { token } : {}) }), location.origin).href;
 }
 
 export function navigate(path: string): void {

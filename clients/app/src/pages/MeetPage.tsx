@@ -2,6 +2,7 @@ import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react"
 import { Tandem, TandemError, type RoomSession } from "tandem-client";
 import { notify } from "../lib/announce";
 import { recall } from "../lib/remember";
+import { tokenIn } from "../lib/router";
 import { Prejoin, type Entrance } from "../prejoin/Prejoin";
 import { LeftPage } from "./LeftPage";
 
@@ -67,7 +68,9 @@ function useStay(room: string) {
 }
 
 function openRoom(room: string, name: string): Promise<RoomSession> {
-  return new Tandem(location.origin, { join: { room, name } }).room({
+  const invitation = tokenIn(location.hash);
+  const join = { room, name, ...(invitation ? { invitation } : {}) };
+  return new Tandem(location.origin, { join }).room({
     devices: { microphone: recall("microphone"), camera: recall("camera"), speaker: recall("speaker") },
     onDeviceError: (source, error) => notify(`Your ${source} is off: ${error.message}`, "warning"),
   });

@@ -209,7 +209,7 @@ function adviceFor(error: TandemError): string {
   switch (error.code) {
     case "not_allowed":
     case "unauthenticated":
-      return "This server asks for an invitation that you do not have. Ask the person who runs the meeting for one.";
+      return error.message || "This server asks for an invitation. Ask the person who runs the meeting for a link.";
     case "limit_exceeded":
       return "The room or the server is full, or too many people are coming in at once. Try again in a minute.";
     case "busy":

@@ -1,5 +1,5 @@
 import { useId, useState, type FormEvent } from "react";
-import { friendlyRoomName, roomFromInvitation, tidyRoomName } from "../lib/names";
+import { friendlyRoomName, readInvitation, tidyRoomName } from "../lib/names";
 import { meetPath, navigate } from "../lib/router";
 import { Icon } from "../ui/Icon";
 import { PageHeader } from "../ui/PageHeader";
@@ -54,7 +54,7 @@ function NewMeeting() {
   const id = useId();
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    navigate(meetPath(tidyRoomName(typed) || suggestion));
+    navigate(meetPath({ room: tidyRoomName(typed) || suggestion }));
   };
   return (
     <form className="start-form" onSubmit={submit}>
@@ -99,8 +99,8 @@ function OpenInvitation() {
   const id = useId();
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    const room = roomFromInvitation(typed);
-    if (room) navigate(meetPath(room));
+    const invitation = readInvitation(typed);
+    if (invitation) navigate(meetPath(invitation));
     else setWrong(true);
   };
   return (

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { friendlyRoomName, hueOf, initials, roomFromInvitation, tidyRoomName } from "../../src/lib/names";
-import { routeOf } from "../../src/lib/router";
+import { friendlyRoomName, hueOf, initials, readInvitation, tidyRoomName } from "../../src/lib/names";
+import { meetPath, routeOf } from "../../src/lib/router";
 
 describe("friendlyRoomName", () => {
   it("makes names that differ and fit into a link unchanged", () => {
@@ -20,7 +20,7 @@ describe("tidyRoomName", () => {
   ])("%j becomes %j", (typed, expected) => expect(tidyRoomName(typed)).toBe(expected));
 });
 
-describe("roomFromInvitation", () => {
+describe("readInvitation", () => {
   it.each([
     ["https://meet.example/meet/blue-fox", "blue-fox"],
     ["https://meet.example/meet/caf%C3%A9?x=1", "café"],
@@ -30,7 +30,13 @@ describe("roomFromInvitation", () => {
     ["/meet/%E0%A4%A", null],
     ["", null],
     ["..", null],
-  ])("%j means %j", (typed, room) => expect(roomFromInvitation(typed)).toBe(room));
+  ])("%j means %j", (typed, room) => expect(readInvitation(typed)?.room ?? null).toBe(room));
+
+  it("keeps the token of a link", () => {
+    const link = `https://meet.example${meetPath({ room: "a b", token: "x.y+z" })}`;
+    expect(link).not.toContain("?");
+    expect(readInvitation(link)).toEqual({ room: "a b", token: "x.y+z" });
+  });
 });
 
 describe("routeOf", () => {
