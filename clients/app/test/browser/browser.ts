@@ -40,7 +40,7 @@ export class Visitor {
     const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
     const page = await context.newPage();
     const visitor = new Visitor(context, page, new URL(url).host);
-    if (process.env["TANDEM_APP_DIST"]) await serveFromDisk(page);
+    if (process.env["APP_FROM_DISK"]) await serveFromDisk(page);
     return visitor;
   }
 
@@ -60,7 +60,7 @@ export class Visitor {
   }
 }
 
-/** With `TANDEM_APP_DIST=1` the pages come from `dist`, so that the app can change without building the binary. */
+/** With `APP_FROM_DISK=1` the pages come from `dist`, so that the app can change without building the binary. */
 async function serveFromDisk(page: Page): Promise<void> {
   const fromDisk = (url: URL) => /^\/($|meet\/|assets\/|favicon)/.test(url.pathname);
   await page.route(fromDisk, (route) => {

@@ -72,6 +72,8 @@ export class OwnNode {
       : ["--port", "0", "--udp-port", "0", "--tcp-port", "0", "--turn-port", "0"];
     const child = spawn(this.#binary, ["serve", "--dev", ...ports, "--data", this.#data], {
       stdio: ["ignore", "pipe", "pipe"],
+      // Settings of the person who runs the tests must not reach the node; it also refuses names it does not know.
+      env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("TANDEM_"))),
     });
     this.#child = child;
     child.stderr.on("data", (text: Buffer) => void (this.#log = [...this.#log.slice(-200), text.toString()]));
@@ -104,7 +106,7 @@ export class OwnNode {
 
   async remove(): Promise<void> {
     await this.kill("SIGKILL");
-    if (process.env["TANDEM_LOG"]) process.stderr.write(this.log);
+    if (process.env["SHOW_NODE_LOG"]) process.stderr.write(this.log);
     if (this.#data) await rm(this.#data, { recursive: true, force: true });
   }
 }
