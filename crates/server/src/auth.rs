@@ -5,6 +5,7 @@
 
 mod claims;
 mod keys;
+pub mod store;
 
 pub use claims::{Claims, RoomConfig, VideoGrant};
 pub use keys::{KeyFault, Keys};
