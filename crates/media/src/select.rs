@@ -146,11 +146,6 @@ impl LayerSwitch {
         self.target.filter(|_| !self.paused && self.current != self.target)
     }
 
-    /// Highest temporal layer wanted.
-    pub(crate) fn max_temporal(&self) -> u8 {
-        self.max_temporal
-    }
-
     /// Stops or resumes. Video resumes with a keyframe.
     pub(crate) fn set_paused(&mut self, paused: bool) {
         self.paused = paused;

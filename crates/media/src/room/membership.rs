@@ -88,6 +88,7 @@ impl Room {
                 subscriber,
                 joined_at: now,
                 path_lost: None,
+                nudged: false,
                 signal_lost: None,
                 pending: Vec::new(),
                 queued: Vec::new(),
@@ -131,6 +132,7 @@ impl Room {
         }
         p.signal_lost = None;
         p.path_lost = None;
+        p.nudged = false;
         let drop_signal = take_resume_fault(&mut p.faults, ctx.now);
         let last_data_sequence = p.last_data_sequence;
         p.negotiation.outstanding = None;

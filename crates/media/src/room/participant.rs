@@ -105,6 +105,8 @@ pub(super) struct Participant {
     pub(super) joined_at: Instant,
     /// Since when the media path is lost.
     pub(super) path_lost: Option<Instant>,
+    /// It was told to resume because of that.
+    pub(super) nudged: bool,
     pub(super) signal_lost: Option<Instant>,
     pub(super) pending: Vec<PendingTrack>,
     pub(super) queued: Vec<PublishTrack>,

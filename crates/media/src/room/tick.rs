@@ -9,6 +9,8 @@ use tandem_core::{Event, LeaveAction, LeaveReason, ParticipantState, QualityRepo
 
 /// How often speakers are judged.
 const SPEAKERS_EVERY: Duration = Duration::from_millis(400);
+/// A path that is lost for so long does not come back by itself.
+const NUDGE_AFTER: Duration = Duration::from_secs(3);
 /// How often connection quality is judged.
 const QUALITY_EVERY: Duration = Duration::from_secs(5);
 /// How often the room's counts are told at most.
@@ -40,6 +42,7 @@ impl Room {
             self.broadcast(&Event::Room(Box::new(self.info.clone())), ctx);
         }
         self.check_negotiations(ctx);
+        self.nudge_lost(ctx);
         self.check_presence(ctx);
         self.check_empty(ctx);
     }
@@ -243,17 +246,30 @@ impl Room {
         }
     }
 
-    /// The client's ICE checks stopped: nudge it to resume while its signalling lives.
-    pub(crate) fn path_lost(&mut self, key: ParticipantKey, ctx: &mut Ctx<'_>) {
-        let Some(p) = self.participants.get_mut(key) else { return };
-        p.path_lost.get_or_insert(ctx.now);
-        let session = p.session;
-        ctx.send(session, Event::Leave { reason: LeaveReason::ConnectionTimeout, action: LeaveAction::Resume });
+    /// The client's ICE checks stopped. An ICE restart looks like this for a moment, so the tick
+    /// waits before it does something about it.
+    pub(crate) fn path_lost(&mut self, key: ParticipantKey, ctx: &Ctx<'_>) {
+        if let Some(p) = self.participants.get_mut(key) {
+            p.path_lost.get_or_insert(ctx.now);
+        }
+    }
+
+    /// Clients whose path is lost but whose signalling lives are told to resume, once.
+    fn nudge_lost(&mut self, ctx: &mut Ctx<'_>) {
+        for p in self.participants.values_mut() {
+            let lost = p.path_lost.is_some_and(|at| ctx.now.saturating_duration_since(at) > NUDGE_AFTER);
+            if lost && !p.nudged && p.session.is_some() {
+                p.nudged = true;
+                let event = Event::Leave { reason: LeaveReason::ConnectionTimeout, action: LeaveAction::Resume };
+                ctx.send(p.session, event);
+            }
+        }
     }
 
     pub(crate) fn path_back(&mut self, key: ParticipantKey) {
         if let Some(p) = self.participants.get_mut(key) {
             p.path_lost = None;
+            p.nudged = false;
         }
     }
 

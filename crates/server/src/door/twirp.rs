@@ -41,7 +41,7 @@ const ABSENT: [&str; 8] = [
 
 /// The paths of this door.
 pub fn routes() -> Router<Arc<Node>> {
-    Router::new().route("/twirp/{service}/{method}", any(serve)).route("/twirp/{*rest}", any(no_route))
+    Router::new().route("/twirp/{service}/{method}", any(serve)).route("/twirp/{service}", any(no_route))
 }
 
 async fn no_route(State(node): State<Arc<Node>>) -> Response {
