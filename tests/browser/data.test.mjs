@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { never, until } from '../lib/wait.mjs';
+import { delay, never, until } from '../lib/wait.mjs';
 import { bothModes } from './setup.mjs';
 
 const received = (page) => page.evaluate(() => H.received);
@@ -139,7 +139,7 @@ bothModes('data', ({ join, room }) => {
     expect(many).toEqual(Array.from({ length: 30 }, (_, i) => `ana:${i}${i}`));
     // The callee leaves while it works.
     const pending = call({ destinationIdentity: 'ben', method: 'hang', payload: '', responseTimeout: 20_000 });
-    await ana.waitForTimeout(300);
+    await delay(300);
     await ben.evaluate(() => H.leave());
     expect((await pending).error.code).toBe(1503);
   });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { never, until } from '../lib/wait.mjs';
+import { delay, never, until } from '../lib/wait.mjs';
 import { bothModes, count, flows, happened, hear, hears, inbound, publishPicture, publishTone, roster, see, sees } from './setup.mjs';
 
 bothModes('media', ({ mode, join, room }) => {
@@ -61,7 +61,7 @@ bothModes('media', ({ mode, join, room }) => {
     await happened(ben, 'trackMuted', { source: 'camera', identity: 'ana' });
     await until('video to stop', async () => {
       const before = (await inbound(ben, 'ana')).frames;
-      await ben.waitForTimeout(400);
+      await delay(400);
       return (await inbound(ben, 'ana')).frames === before;
     });
     await hears(ben, 'ana', 800);
@@ -263,7 +263,7 @@ bothModes('media', ({ mode, join, room }) => {
     await ben.evaluate(() => H.publication('ana', 'camera').setEnabled(false));
     await until('video to pause', async () => {
       const before = (await inbound(ben, 'ana')).frames;
-      await ben.waitForTimeout(500);
+      await delay(500);
       return (await inbound(ben, 'ana')).frames === before;
     });
     expect(await count(ben, 'trackUnsubscribed')).toBe(0);

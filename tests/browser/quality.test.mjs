@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { never, until } from '../lib/wait.mjs';
+import { delay, never, until } from '../lib/wait.mjs';
 import { bothModes, flows, happened, inbound, publishPicture, sees } from './setup.mjs';
 
 const LAYERS = { width: 960, height: 540, options: { simulcast: true } };
@@ -118,7 +118,7 @@ bothModes('quality', ({ mode, join, room }) => {
     await size('video { display: none }');
     await until('a hidden video to pause', async () => {
       const before = (await inbound(ben, 'ana')).frames;
-      await ben.waitForTimeout(700);
+      await delay(700);
       return (await inbound(ben, 'ana')).frames === before;
     });
     await size('video { width: 640px; height: 360px }');
