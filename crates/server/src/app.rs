@@ -29,7 +29,8 @@ pub fn index(headers: &HeaderMap) -> Response {
 /// One file of the app; `None` if there is none of this name.
 pub fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
     let found = App::get(path)?;
-    let etag = format!("\"{}\"", found.metadata.sha256_hash().iter().take(12).map(|b| format!("{b:02x}")).collect::<String>());
+    let etag =
+        format!("\"{}\"", found.metadata.sha256_hash().iter().take(12).map(|b| format!("{b:02x}")).collect::<String>());
     let same = headers.get(IF_NONE_MATCH).and_then(|v| v.to_str().ok()).is_some_and(|v| v.contains(&etag));
     let mut response =
         if same { StatusCode::NOT_MODIFIED.into_response() } else { found.data.into_owned().into_response() };

@@ -28,8 +28,20 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 const CORS_AGE: Duration = Duration::from_secs(86_400);
 /// First parts of paths that belong to machines: never the web app.
 const MACHINES: [&str; 14] = [
-    "rtc", "twirp", "v1", "api", "connection", "emulation", "docs", "hocuspocus", "peerjs", "topics", "whip", "whep",
-    "live", "debug",
+    "rtc",
+    "twirp",
+    "v1",
+    "api",
+    "connection",
+    "emulation",
+    "docs",
+    "hocuspocus",
+    "peerjs",
+    "topics",
+    "whip",
+    "whep",
+    "live",
+    "debug",
 ];
 
 /// The other end of the TCP connection.

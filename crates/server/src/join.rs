@@ -197,7 +197,9 @@ mod tests {
 
     #[test]
     fn identities_are_readable_and_differ() {
-        for (name, start) in [("Ana María!", "ana-maría-"), ("  ...", "guest-"), ("Zoë  & Co", "zoë-co-"), ("日本", "日本-")] {
+        for (name, start) in
+            [("Ana María!", "ana-maría-"), ("  ...", "guest-"), ("Zoë  & Co", "zoë-co-"), ("日本", "日本-")]
+        {
             let identity = identity(name).unwrap();
             assert!(identity.as_str().starts_with(start), "{identity}");
             assert_ne!(identity, super::identity(name).unwrap());
@@ -215,7 +217,10 @@ mod tests {
             socket_address(&headers).ok()
         };
         assert_eq!(address(&[("host", "127.0.0.1:7880")]).unwrap(), "ws://127.0.0.1:7880");
-        assert_eq!(address(&[("host", "meet.example"), ("x-forwarded-proto", "https, http")]).unwrap(), "wss://meet.example");
+        assert_eq!(
+            address(&[("host", "meet.example"), ("x-forwarded-proto", "https, http")]).unwrap(),
+            "wss://meet.example"
+        );
         assert_eq!(address(&[("host", "a b")]), None);
         assert_eq!(address(&[]), None);
     }

@@ -171,7 +171,8 @@ mod tests {
         metrics.rejected(Door::Livekit, Code::Unauthenticated);
         metrics.answered(204);
         metrics.answered(999);
-        let shard = (ShardStats { rooms: 2, ..ShardStats::default() }, LoopStats { send_dropped: 3, ..LoopStats::default() });
+        let shard =
+            (ShardStats { rooms: 2, ..ShardStats::default() }, LoopStats { send_dropped: 3, ..LoopStats::default() });
         let text = metrics.text(&[shard, shard]);
         for line in [
             "tandem_rejects_total{door=\"livekit\",code=\"unauthenticated\"} 2",

@@ -7,11 +7,16 @@ use std::path::PathBuf;
 
 /// Real-time server: WebRTC and WebSocket, in tandem.
 #[derive(Debug, Parser)]
-#[command(name = "tandem", version, about, after_help = "Examples:
+#[command(
+    name = "tandem",
+    version,
+    about,
+    after_help = "Examples:
   tandem serve --dev                                   try it on this machine: http://127.0.0.1:7880
   tandem serve --public-ip 203.0.113.7                 in the open, with keys it makes for itself
   tandem token --dev --room demo --identity ana        a token for LiveKit clients
-  tandem config example > tandem.yaml                  every setting, explained")]
+  tandem config example > tandem.yaml                  every setting, explained"
+)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,

@@ -69,7 +69,9 @@ struct Parts {
 impl Parts {
     async fn start(config: &Config) -> Result<Self, Failure> {
         let bind = config.bind_address();
-        let http = http::listen(bind, config.port).await.map_err(|error| taken("port", "--port", bind, config.port, &error))?;
+        let http = http::listen(bind, config.port)
+            .await
+            .map_err(|error| taken("port", "--port", bind, config.port, &error))?;
         let http_address = http.local_addr()?;
         let (media_tcp, tcp_port) = tcp::listen(bind, config.tcp_port)
             .await

@@ -113,7 +113,8 @@ impl Claims {
         let video = self.video.ok_or(AuthError::NoGrant)?;
         let identity = self.sub.filter(|s| !s.is_empty()).or(self.jti).filter(|s| !s.is_empty());
         let identity = identity.map(|s| s.parse()).transpose();
-        let identity = identity.map_err(|e| AuthError::Name(format!("the identity in the token is not usable: {e}")))?;
+        let identity =
+            identity.map_err(|e| AuthError::Name(format!("the identity in the token is not usable: {e}")))?;
         let room = video.room.as_deref().filter(|s| !s.is_empty()).map(str::parse).transpose();
         let room = room.map_err(|e| AuthError::Name(format!("the room name in the token is not usable: {e}")))?;
         Ok(Grant {

@@ -45,7 +45,8 @@ pub fn create(data: &Path) -> io::Result<Keys> {
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let text = format!("# API key of this node. Whoever has the secret may enter and change everything.\n{name}: {secret}\n");
+    let text =
+        format!("# API key of this node. Whoever has the secret may enter and change everything.\n{name}: {secret}\n");
     let written = options.open(&path).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| named(&path, &error))?;
     Ok(Keys::new(vec![(name, secret)]))

@@ -111,7 +111,10 @@ fn a_refreshed_token_keeps_everything_and_lives_longer() {
         .unwrap();
     let again = keys().verify(&keys().refresh(&original, NOW).unwrap(), NOW).unwrap();
     assert_eq!(again.expires_unix, NOW + 600);
-    assert_eq!(format!("{:?}", Grant { expires_unix: 0, ..again }), format!("{:?}", Grant { expires_unix: 0, ..original.clone() }));
+    assert_eq!(
+        format!("{:?}", Grant { expires_unix: 0, ..again }),
+        format!("{:?}", Grant { expires_unix: 0, ..original.clone() })
+    );
     let long = Grant { expires_unix: NOW + 9999, ..original };
     let again = keys().verify(&keys().refresh(&long, NOW).unwrap(), NOW).unwrap();
     assert_eq!(again.expires_unix, NOW + 9999);

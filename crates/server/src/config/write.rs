@@ -55,8 +55,7 @@ pub fn schema() -> Result<Value, ConfigError> {
                 inner.insert(name.to_owned(), property(option, &defaults));
             }
         }
-        let object =
-            json!({"type": "object", "description": doc, "additionalProperties": false, "properties": inner});
+        let object = json!({"type": "object", "description": doc, "additionalProperties": false, "properties": inner});
         top.insert(section.to_owned(), object);
     }
     Ok(json!({

@@ -83,8 +83,11 @@ async fn connection(stream: Counted, peer: SocketAddr, router: Router, mut drain
     });
     let mut http = hyper::server::conn::http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEAD_WITHIN).max_buf_size(HEAD_BYTES);
+    // Whoever comes while we drain gets one answer; whoever is idle when it begins gets none.
+    let late = *drain.borrow_and_update();
+    http.keep_alive(!late);
     let mut serving = pin!(http.serve_connection(TokioIo::new(stream), service).with_upgrades());
-    let draining = async { drain.wait_for(|draining| *draining).await.is_ok() };
+    let draining = async { drain.changed().await.is_ok() };
     let ended = tokio::select! {
         ended = serving.as_mut() => Some(ended),
         _ = draining => None,

@@ -62,7 +62,9 @@ fn json_requests_in_both_spellings() {
 
 #[test]
 fn what_cannot_be_decoded_is_malformed() {
-    for (encoding, body) in [(Encoding::Json, "{"), (Encoding::Json, "[]"), (Encoding::Json, ""), (Encoding::Protobuf, "x")] {
+    for (encoding, body) in
+        [(Encoding::Json, "{"), (Encoding::Json, "[]"), (Encoding::Json, ""), (Encoding::Protobuf, "x")]
+    {
         assert_eq!(decode::<proto::CreateRoomRequest>(encoding, body.as_bytes()).unwrap_err().name, "malformed");
     }
 }
