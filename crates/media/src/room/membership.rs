@@ -100,7 +100,7 @@ impl Room {
                 settings: BTreeMap::new(),
                 permission: SubscriptionPermission { all_participants: true, tracks: Vec::new() },
                 negotiation: Negotiation::default(),
-                free_slots: Vec::new(),
+                ended_slots: Vec::new(),
                 last_data_sequence: 0,
                 data_queue: VecDeque::new(),
                 data_queue_bytes: 0,

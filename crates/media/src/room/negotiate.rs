@@ -133,7 +133,13 @@ impl Room {
         }
         if let Some(p) = self.participants.get_mut(key) {
             p.negotiation.spare = spare;
-            p.free_slots.iter_mut().for_each(|slot| slot.silent = true);
+            // Stopped now. What comes next on the section gets an SSRC of its own: browsers connect
+            // a stopped receiver to its track again only for a new one.
+            for slot in std::mem::take(&mut p.ended_slots) {
+                if let Some(peer) = ctx.transports.peer_mut(p.publisher) {
+                    peer.remove_outgoing(slot.ssrc);
+                }
+            }
         }
     }
 
@@ -151,14 +157,13 @@ impl Room {
             .find(|(_, s)| s.subscriber == key && s.slot.is_none() && s.kind == kind)
             .map(|(k, _)| k)?;
         let p = self.participants.get_mut(key)?;
-        let slot = match p.free_slots.iter().position(|s| s.mid == mid) {
-            Some(index) if p.free_slots.get(index).is_some_and(|s| !s.silent) => return None,
-            Some(index) => Slot { silent: false, ..p.free_slots.remove(index) },
-            None => {
-                let ssrc = ctx.transports.peer_mut(p.publisher)?.outgoing_ssrc(mid)?;
-                Slot { mid, ssrc, rewrite: Rewrite::new(), silent: false }
-            }
-        };
+        // Browsers announce a track on a section only when it begins to receive, so the section must
+        // have stopped before it carries another.
+        if p.ended_slots.iter().any(|s| s.mid == mid) {
+            return None;
+        }
+        let ssrc = ctx.transports.peer_mut(p.publisher)?.outgoing_ssrc(mid)?;
+        let slot = Slot { mid, ssrc, rewrite: Rewrite::new() };
         let connected = ctx.transports.peer(p.publisher).is_some_and(crate::transport::Peer::is_connected);
         if let Some(s) = self.subscriptions.get_mut(waiting) {
             s.slot = Some(slot);
@@ -195,7 +200,7 @@ impl Room {
         for (mid, subscription) in offered {
             let ssrc = ctx.transports.peer_mut(transport).and_then(|peer| peer.outgoing_ssrc(mid));
             let (Some(ssrc), Some(s)) = (ssrc, self.subscriptions.get_mut(subscription)) else { continue };
-            s.slot = Some(Slot { mid, ssrc, rewrite: Rewrite::new(), silent: false });
+            s.slot = Some(Slot { mid, ssrc, rewrite: Rewrite::new() });
             s.translations.clear();
             if connected {
                 self.go_live(subscription, ctx);

@@ -19,15 +19,11 @@ pub(super) struct PendingTrack {
     pub(super) info: TrackInfo,
 }
 
-/// An outgoing RTP stream on one section. Its SSRC and numbering live on when the track it carries
-/// changes: browsers bind their receiver to the SSRC.
+/// An outgoing RTP stream on one section, for as long as the section carries one track.
 pub(super) struct Slot {
     pub(super) mid: Mid,
     pub(super) ssrc: Ssrc,
     pub(super) rewrite: Rewrite,
-    /// The client has been told that nothing comes on it. Browsers announce a track on a section
-    /// only when it begins to receive, so it must have stopped before it carries another.
-    pub(super) silent: bool,
 }
 
 /// Receiving sections of a one-connection client that carry no track.
@@ -119,8 +115,8 @@ pub(super) struct Participant {
     pub(super) settings: BTreeMap<String, TrackSettings>,
     pub(super) permission: SubscriptionPermission,
     pub(super) negotiation: Negotiation,
-    /// Streams without a track, by section, kept for reuse.
-    pub(super) free_slots: Vec<Slot>,
+    /// Streams whose track has gone and whose section the client still believes to be sending.
+    pub(super) ended_slots: Vec<Slot>,
     /// Last reliable data sequence received.
     pub(super) last_data_sequence: u32,
     /// Reliable data waiting for the channel to open or to drain.

@@ -136,11 +136,10 @@ impl Room {
                 }
                 *offered != key
             });
-            if let Some(mut slot) = s.slot {
-                slot.rewrite.reset_source();
+            if let Some(slot) = s.slot {
                 if p.single_pc {
                     p.negotiation.spare.add(s.kind);
-                    p.free_slots.push(slot);
+                    p.ended_slots.push(slot);
                 } else {
                     p.negotiation.stop.push(slot.mid);
                 }

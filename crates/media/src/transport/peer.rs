@@ -323,6 +323,11 @@ impl Peer {
         .flatten()
     }
 
+    /// Forgets an outgoing stream; the next negotiation makes another for its section.
+    pub(crate) fn remove_outgoing(&mut self, ssrc: Ssrc) {
+        self.guarded(|rtc| rtc.direct_api().remove_stream_tx(ssrc));
+    }
+
     /// Which section and encoding an incoming stream belongs to.
     pub(crate) fn incoming_stream(&mut self, ssrc: Ssrc) -> Option<(Mid, Option<Rid>)> {
         self.guarded(|rtc| rtc.direct_api().stream_rx(&ssrc).map(|s| (s.mid(), s.rid()))).flatten()
