@@ -102,7 +102,9 @@ pub fn params_v0(query: &str) -> Result<JoinParams, JoinParamsError> {
 /// # Errors
 /// The join request is missing or cannot be read.
 pub fn params_v1(query: &str) -> Result<JoinParams, JoinParamsError> {
-    let (_, value) = pairs(query).find(|(name, _)| name == "join_request").ok_or(JoinParamsError::Missing)?;
+    let (_, value) = pairs(query)
+        .find(|(name, value)| name == "join_request" && !value.is_empty())
+        .ok_or(JoinParamsError::Missing)?;
     Ok(decode_join_request(&value)?.into())
 }
 
