@@ -168,7 +168,7 @@ interface ToggleProps {
 }
 
 function Toggle({ name, icon, on, badge = 0, count, wide, busy = false, onPress }: ToggleProps) {
-  const label = badge > 0 ? `${name}, ${badge} unread` : name;
+  const label = `${name}${badge > 0 ? `, ${badge} unread` : ""}${count === undefined ? "" : `, ${count} here`}`;
   return (
     <button
       className={wide ? "bar-button wide-only" : "bar-button"}

@@ -140,7 +140,7 @@ describe("two people", () => {
     await said(bo.page, "Hello <b>Bo</b>").waitFor();
     expect(await said(bo.page, "Hello").getByRole("link").getAttribute("href")).toBe("https://example.com/a?b=1");
     await bo.page.getByLabel("Write a message").fill("Hello Ana\nsecond line 🎉");
-    await bo.page.getByRole("button", { name: "Send" }).click();
+    await bo.page.getByRole("button", { name: "Send", exact: true }).click();
     await said(ana.page, "second line 🎉").waitFor();
     await shot(ana.page, "meeting-chat-light");
     await expectAccessible(ana.page);
@@ -151,7 +151,7 @@ describe("two people", () => {
     const { ana, bo, close } = await pair();
     await bo.page.keyboard.press("h");
     await tile(ana.page, "Bo").getByRole("img", { name: "hand raised" }).waitFor();
-    await ana.page.getByRole("button", { name: "People (p)" }).click();
+    await ana.page.getByRole("button", { name: /^People \(p\)/ }).click();
     await ana.page
       .locator("[data-testid=person]", { hasText: "Bo" })
       .getByRole("img", { name: "hand raised, number 1" })

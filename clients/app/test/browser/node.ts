@@ -14,7 +14,7 @@ interface Ready {
   http: string;
   udp: number[];
   tcp: number;
-  turn: number;
+  turn: number | null;
 }
 
 /** A running Tandem, ours or somebody else's. */
@@ -67,7 +67,7 @@ export class OwnNode {
           "--tcp-port",
           String(before.tcp),
           "--turn-port",
-          String(before.turn),
+          String(before.turn ?? 0),
         ]
       : ["--port", "0", "--udp-port", "0", "--tcp-port", "0", "--turn-port", "0"];
     const child = spawn(this.#binary, ["serve", "--dev", ...ports, "--data", this.#data], {
