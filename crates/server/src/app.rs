@@ -1,7 +1,10 @@
 //! The web app, carried inside the binary.
 
+mod packed;
+
 use axum::body::Body;
-use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use axum::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING, ETAG, IF_NONE_MATCH, VARY};
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -51,19 +54,34 @@ pub fn index(headers: &HeaderMap) -> Response {
 /// One file of the app; `None` if there is none of this name.
 pub fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
     let found = App::get(path)?;
-    let etag = etag(&found.metadata.sha256_hash());
+    let packed = accepts_gzip(headers).then(|| packed::get(path)).flatten();
+    let etag = etag(&found.metadata.sha256_hash(), packed.is_some());
     let known = headers.get(IF_NONE_MATCH).and_then(|value| value.to_str().ok()).is_some_and(|v| v.contains(&etag));
+    let gzip = packed.is_some() && !known;
     let mut response = if known {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        Response::new(Body::from(bytes(found.data)))
+        Response::new(Body::from(packed.unwrap_or_else(|| bytes(found.data))))
     };
     let set = response.headers_mut();
     set_headers(set, path);
+    set.insert(VARY, HeaderValue::from_static("accept-encoding"));
+    if gzip {
+        set.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
     if let Ok(etag) = HeaderValue::from_str(&etag) {
         set.insert(ETAG, etag);
     }
     Some(response)
+}
+
+/// Whether gzip is named, and not with a weight of zero.
+fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    accepted.flat_map(|list| list.split(',')).any(|coding| {
+        let (name, weight) = coding.split_once(';').unwrap_or((coding, ""));
+        name.trim().eq_ignore_ascii_case("gzip") && weight.trim().trim_end_matches(['0', '.']) != "q="
+    })
 }
 
 /// Without a copy: embedded data lives as long as the process.
@@ -74,13 +92,13 @@ fn bytes(data: Cow<'static, [u8]>) -> Bytes {
     }
 }
 
-/// Twelve bytes of the content's hash, in quotes.
-fn etag(hash: &[u8]) -> String {
+/// Twelve bytes of the content's hash and how it is packed, in quotes.
+fn etag(hash: &[u8], gzip: bool) -> String {
     let mut text = String::from("\"");
     for byte in hash.iter().take(12) {
         let _ = write!(text, "{byte:02x}");
     }
-    text.push('"');
+    text.push_str(if gzip { "-gz\"" } else { "\"" });
     text
 }
 
@@ -114,11 +132,21 @@ mod tests {
             let first = file(&path, &HeaderMap::new()).unwrap();
             let mut headers = HeaderMap::new();
             headers.insert(IF_NONE_MATCH, first.headers()[ETAG].clone());
-            assert_eq!(file(&path, &headers).unwrap().status(), 304);
+            let again = file(&path, &headers).unwrap();
+            assert_eq!((again.status(), again.headers().get(CONTENT_ENCODING)), (StatusCode::NOT_MODIFIED, None));
             let forever = first.headers()[CACHE_CONTROL] == FOREVER;
             assert_eq!(forever, path.starts_with("assets/"), "{path}");
         }
         assert!(file("../Cargo.toml", &HeaderMap::new()).is_none());
+    }
+
+    #[test]
+    fn gzip_for_those_who_take_it() {
+        let takes = |value: &'static str| {
+            accepts_gzip(&HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(value))]))
+        };
+        assert!(takes("gzip") && takes("br, GZIP;q=0.5") && takes("deflate,gzip;q=1.0"));
+        assert!(!takes("br") && !takes("gzip;q=0") && !takes("gzip; q=0.0") && !accepts_gzip(&HeaderMap::new()));
     }
 
     #[test]

@@ -14,6 +14,7 @@ pub use write::{example, schema};
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -42,7 +43,7 @@ pub struct Config {
     /// Addresses clients reach this node at; found out when empty.
     pub public_ip: Vec<IpAddr>,
     /// API keys and their secrets.
-    pub keys: BTreeMap<String, String>,
+    pub keys: BTreeMap<String, Secret>,
     /// Web app.
     pub web: Web,
     /// Rooms.
@@ -53,6 +54,17 @@ pub struct Config {
     pub log: Log,
     /// Relay.
     pub turn: Turn,
+}
+
+/// Text that no log shows.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
 }
 
 /// Settings of the web app.

@@ -61,7 +61,7 @@ fn set<T>(setting: &mut T, flag: Option<T>) {
 pub(crate) fn given_keys(flag: Option<&str>, config: &Config) -> Result<Option<Keys>, Failure> {
     let keys = match flag {
         Some(text) => Keys::parse(text).map_err(|fault| Failure(format!("--keys (TANDEM_KEYS): {fault}")))?,
-        None => Keys::new(config.keys.iter().map(|(key, secret)| (key.clone(), secret.clone())).collect()),
+        None => Keys::new(config.keys.iter().map(|(key, secret)| (key.clone(), secret.0.clone())).collect()),
     };
     Ok((!keys.is_empty()).then_some(keys))
 }

@@ -79,6 +79,8 @@ fn the_example_is_fine() {
     let example = String::from_utf8(run(&["config", "example"], &folder.0).stdout).unwrap();
     let file = folder.file("tandem.yaml", &example);
     assert!(run(&["config", "check", file.to_str().unwrap()], &folder.0).status.success());
+    let committed = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../tandem.example.yaml")).unwrap();
+    assert!(committed == example, "run: tandem config example > tandem.example.yaml");
     let schema = run(&["config", "schema"], &folder.0).stdout;
     let schema: serde_json::Value = serde_json::from_slice(&schema).unwrap();
     assert_eq!(schema["properties"]["port"]["default"], 7880);

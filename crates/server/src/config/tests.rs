@@ -66,3 +66,10 @@ fn development_listens_on_loopback() {
     assert!(config.bind_address().is_unspecified() && !config.open_rooms());
     assert!(config.shard_count() >= 1);
 }
+
+#[test]
+fn secrets_stay_out_of_logs() {
+    let config = Config::parse("keys: {devkey: hidden}").unwrap();
+    let text = format!("{config:?}");
+    assert!(text.contains("devkey") && !text.contains("hidden"), "{text}");
+}
