@@ -99,11 +99,14 @@ bothModes('media', ({ mode, join, room }) => {
     const name = room('again');
     const [ana, ben] = await Promise.all([join(name, 'ana'), join(name, 'ben')]);
     for (const id of [1, 2, 3]) {
-      const sid = await publishPicture(ana, { id });
-      await sees(ben, 'ana', id);
+      const sids = [await publishPicture(ana, { id }), await publishTone(ana, { frequency: 400 + 100 * id })];
+      await Promise.all([sees(ben, 'ana', id), hears(ben, 'ana', 400 + 100 * id)]);
       await ana.evaluate(() => H.room.localParticipant.unpublishTrack(H.own('camera').track));
-      await happened(ben, 'trackUnpublished', { sid });
-      await happened(ben, 'trackUnsubscribed', { sid });
+      await ana.evaluate(() => H.room.localParticipant.unpublishTrack(H.own('microphone').track));
+      for (const sid of sids) {
+        await happened(ben, 'trackUnpublished', { sid });
+        await happened(ben, 'trackUnsubscribed', { sid });
+      }
       expect((await roster(ben))[0].tracks).toEqual([]);
     }
     await Promise.all([publishPicture(ana, { id: 7 }), publishTone(ana, { frequency: 520 })]);

@@ -33,7 +33,8 @@ bothModes('people', ({ mode, join, room, server, stage }) => {
     const name = room('meta-no');
     const [ana, ben] = await Promise.all([join(name, 'ana'), join(name, 'ben')]);
     const { error } = await outcome(ana, "await H.room.localParticipant.setMetadata('x')");
-    expect(error?.message ?? '').toMatch(/not allowed|permission|does not have/i);
+    expect(error, 'the promise is rejected').toBeTruthy();
+    expect(error.message).not.toMatch(/timed? ?out/i);
     expect((await roster(ben))[0].metadata ?? '').toBe('');
   });
 

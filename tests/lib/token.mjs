@@ -1,4 +1,4 @@
-import { AccessToken, RoomServiceClient } from 'livekit-server-sdk';
+import { AccessToken, RoomServiceClient, TrackSource } from 'livekit-server-sdk';
 import { API_KEY, API_SECRET } from './server.mjs';
 
 /**
@@ -7,7 +7,8 @@ import { API_KEY, API_SECRET } from './server.mjs';
  */
 export async function token(room, identity, { grant = {}, key = API_KEY, secret = API_SECRET, ttl = '10m', ...options } = {}) {
   const access = new AccessToken(key, secret, { identity, ttl, ...options });
-  access.addGrant({ roomJoin: true, room, ...grant });
+  const sources = grant.canPublishSources?.map((name) => TrackSource[name.toUpperCase()]);
+  access.addGrant({ roomJoin: true, room, ...grant, ...(sources ? { canPublishSources: sources } : {}) });
   return access.toJwt();
 }
 

@@ -70,7 +70,8 @@ class Client:
         return [args for event, args in self.events if event == name]
 
     async def wait(self, name, match=lambda *args: True, timeout=10.0):
-        return await until(name, lambda: next((a for a in self.happened(name) if match(*a)), None), timeout)
+        found = await until(name, lambda: [a for a in self.happened(name) if match(*a)], timeout)
+        return found[0]
 
     @property
     def me(self):

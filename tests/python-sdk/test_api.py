@@ -1,10 +1,12 @@
+import asyncio
+
 import aiohttp
 import pytest
 from conftest import KEY, SECRET, URL, until
 from livekit import api, rtc
 from livekit.rtc.participant import PublishTrackError
-from media import RATE
-from test_media import publish_audio, track_of
+from media import RATE, sounding
+from test_media import heard, publish_audio, track_of
 
 
 async def test_rooms(service, room_name):
@@ -93,17 +95,37 @@ async def test_permissions(join, service, room_name):
         await ana.me.publish_track(track, rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE))
 
 
+async def packets(track):
+    stats = [s.inbound_rtp for s in await track.get_stats() if s.WhichOneof("stats") == "inbound_rtp"]
+    return stats[0].received.packets_received if stats else 0
+
+
+async def arrives(track):
+    before = await packets(track)
+    await asyncio.sleep(0.5)
+    return await packets(track) > before + 5
+
+
+async def stays_away(track):
+    before = await packets(track)
+    await asyncio.sleep(0.7)
+    return await packets(track) == before
+
+
 async def test_subscriptions_and_data(join, service, room_name):
     ana, ben = await join("ana"), await join("ben")
-    _, publication = await publish_audio(ana)
+    source, publication = await publish_audio(ana)
     await track_of(ben, "ana", "tone")
     request = api.UpdateSubscriptionsRequest(room=room_name, identity="ben", track_sids=[publication.sid], subscribe=False)
-    await service.update_subscriptions(request)
-    await ben.wait("track_unsubscribed")
-    ben.tracks.clear()
-    request.subscribe = True
-    await service.update_subscriptions(request)
-    await track_of(ben, "ana", "tone")
+    track = ben.tracks[("ana", "tone")]
+    async with sounding(source, 440):
+        await until("packets", lambda: arrives(track))
+        # The client is not told in words: nothing comes any more.
+        await service.update_subscriptions(request)
+        await until("no more packets", lambda: stays_away(track))
+        request.subscribe = True
+        await service.update_subscriptions(request)
+        await until("ben to hear it again", lambda: heard(ben, 440), 15)
 
     await service.send_data(
         api.SendDataRequest(room=room_name, data=b"to ben", destination_identities=["ben"], topic="t", kind=api.DataPacket.Kind.RELIABLE)

@@ -1,0 +1,15 @@
+import { Room, AudioSource, LocalAudioTrack, TrackPublishOptions, TrackSource, AudioFrame, SimulateScenarioKind } from '@livekit/rtc-node';
+import { startServer } from './server.mjs';
+import { token } from './token.mjs';
+const s = await startServer({suite:'fr'});
+const t0 = Date.now(); const log = (...a) => console.log(Date.now()-t0, ...a);
+const mk = async (id) => { const r = new Room(); for (const e of ['participantConnected','participantDisconnected','trackPublished','trackUnpublished','trackSubscribed','trackUnsubscribed','trackSubscriptionFailed','reconnecting','reconnected','localTrackPublished']) r.on(e, (x,y) => log(id, e, x?.identity ?? x?.sid ?? '', y?.sid ?? y?.identity ?? '')); await r.connect(s.ws, await token('dc', id), {autoSubscribe:true, dynacast:false}); return r; };
+const [a,b] = [await mk('sub'), await mk('pub')];
+const src = new AudioSource(48000,1); const track = LocalAudioTrack.createAudioTrack('x', src);
+const o = new TrackPublishOptions(); o.source = TrackSource.SOURCE_MICROPHONE;
+await b.localParticipant.publishTrack(track,o);
+(async()=>{ for(;;){ const f=AudioFrame.create(48000,1,480); f.data.fill(1000); await src.captureFrame(f);} })();
+await new Promise(r=>setTimeout(r,2000));
+log('simulate'); await b.simulateScenario(SimulateScenarioKind.SIMULATE_FULL_RECONNECT);
+await new Promise(r=>setTimeout(r,9000));
+await s.stop(); process.exit(0);
