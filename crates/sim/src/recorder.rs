@@ -102,21 +102,21 @@ impl Recorder {
         self.report_between(None, None)
     }
 
-    /// Judges what was received from `from` on and before `to`.
+    /// Judges what was received from `from` on and before `to`, with what came late of it.
     #[must_use]
     pub fn report_between(&self, from: Option<Instant>, to: Option<Instant>) -> Report {
         let inside = |r: &Received| from.is_none_or(|t| r.at >= t) && to.is_none_or(|t| r.at < t);
-        let packets: Vec<(u64, Received)> =
-            self.packets.iter().filter(|(_, r)| inside(r)).map(|(s, r)| (*s, *r)).collect();
-        let mut report = Report { packets: packets.len() as u64, ..Report::default() };
-        if let (Some((first, _)), Some((last, _))) = (packets.first(), packets.last()) {
-            report.missing = last - first + 1 - report.packets;
-        }
+        let mut inside = self.packets.iter().filter(|(_, r)| inside(r)).map(|(seq, _)| *seq);
+        let Some(first) = inside.next() else { return Report::default() };
+        let last = inside.next_back().unwrap_or(first);
+        let packets: Vec<(u64, Received)> = self.packets.range(first..=last).map(|(s, r)| (*s, *r)).collect();
+        let count = packets.len() as u64;
+        let mut report = Report { packets: count, missing: last - first + 1 - count, ..Report::default() };
         let mut arrivals: Vec<Instant> = packets.iter().map(|(_, r)| r.at).collect();
         arrivals.sort_unstable();
         report.longest_gap = longest(&arrivals);
         if self.video {
-            judge_video(&packets, &mut report);
+            judge_video(&packets, from.is_some(), &mut report);
         } else {
             judge_audio(&packets, &mut report);
         }
@@ -149,10 +149,11 @@ struct Frame {
     whole_at: Option<Instant>,
 }
 
-fn judge_video(packets: &[(u64, Received)], report: &mut Report) {
+/// `midway`: the decoder has been running before the first packet.
+fn judge_video(packets: &[(u64, Received)], midway: bool, report: &mut Report) {
     let frames = frames(packets, report);
     report.frames = frames.iter().filter(|f| f.whole_at.is_some()).count() as u64;
-    if frames.first().is_some_and(|f| !f.keyframe) {
+    if !midway && frames.first().is_some_and(|f| !f.keyframe) {
         report.faults.push("does not begin with a keyframe".to_owned());
     }
     for frame in &frames {
@@ -163,7 +164,8 @@ fn judge_video(packets: &[(u64, Received)], report: &mut Report) {
     for pair in frames.windows(2) {
         compare(&pair[0], &pair[1], report);
     }
-    report.longest_freeze = longest_freeze(&frames);
+    let end = packets.iter().map(|(_, r)| r.at).max();
+    report.longest_freeze = longest_freeze(&frames, midway, end);
 }
 
 /// Cuts the stream into frames by timestamp.
@@ -221,13 +223,14 @@ fn compare(a: &Frame, b: &Frame, report: &mut Report) {
 }
 
 /// A frame can be shown if it is whole and is a keyframe or follows a shown frame of its encoding.
-fn longest_freeze(frames: &[Frame]) -> Duration {
+/// What still arrives at the end while nothing can be shown counts, too.
+fn longest_freeze(frames: &[Frame], midway: bool, end: Option<Instant>) -> Duration {
     let mut shown: Option<(u8, u32, Instant)> = None;
     let mut freeze = Duration::ZERO;
     for frame in frames {
         let Some(at) = frame.whole_at else { continue };
         let mark = frame.view.mark;
-        let follows = shown.is_some_and(|(layer, n, _)| layer == mark.layer && n + 1 == mark.frame);
+        let follows = shown.map_or(midway, |(layer, n, _)| layer == mark.layer && n + 1 == mark.frame);
         if !(frame.keyframe || follows) {
             continue;
         }
@@ -238,7 +241,8 @@ fn longest_freeze(frames: &[Frame]) -> Duration {
         }
         shown = Some((mark.layer, mark.frame, at));
     }
-    freeze
+    let last = shown.zip(end).map(|((_, _, at), end)| end.saturating_duration_since(at));
+    freeze.max(last.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -39,7 +39,7 @@ fn a_publisher_that_restarts_takes_the_same_section() {
     for recorder in world.client(ben).received(true) {
         let report = recorder.report();
         println!("{report:?}");
-        assert_eq!((report.missing, report.faults.as_slice()), (0, [].as_slice()));
+        assert_eq!((report.missing, report.faults.len()), (0, 0), "{report:?}");
     }
     assert_eq!(world.shard.stats().participants, 2);
     assert_eq!(world.shard.stats().subscriptions, 1);
@@ -69,7 +69,7 @@ fn a_track_published_again_on_the_same_connection() {
     }
     for recorder in world.client(ben).recorders.values() {
         let report = recorder.report();
-        assert_eq!((report.missing, report.faults.as_slice()), (0, [].as_slice()));
+        assert_eq!((report.missing, report.faults.len()), (0, 0), "{report:?}");
     }
 }
 
@@ -89,7 +89,7 @@ fn more_tracks_than_sections() {
         assert_eq!((audio.len(), video.len()), (expected, expected), "{}", world.client(*id).identity);
         for recorder in audio.iter().chain(&video) {
             let report = recorder.report();
-            assert_eq!((report.missing, report.faults.as_slice()), (0, [].as_slice()));
+            assert_eq!((report.missing, report.faults.len()), (0, 0), "{report:?}");
         }
     }
 }
