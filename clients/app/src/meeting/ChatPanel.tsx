@@ -6,7 +6,7 @@ const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-d
 
 export function ChatPanel({ chat }: { chat: Chat }) {
   const [draft, setDraft] = useState("");
-  const list = useRef<HTMLOListElement>(null);
+  const list = useRef<HTMLDivElement>(null);
   const input = useRef<HTMLTextAreaElement>(null);
   const { lines } = chat;
 
@@ -28,16 +28,19 @@ export function ChatPanel({ chat }: { chat: Chat }) {
 
   return (
     <div className="chat">
-      <ol ref={list} className="chat-lines" role="log" aria-label="Messages" tabIndex={0}>
-        {lines.length === 0 && (
-          <li className="chat-nothing">
+      <div ref={list} className="chat-scroll" role="log" aria-label="Messages" tabIndex={0}>
+        {lines.length === 0 ? (
+          <p className="chat-nothing">
             No messages yet. Everybody in the room reads what you write here; nothing is kept afterwards.
-          </li>
+          </p>
+        ) : (
+          <ol className="chat-lines">
+            {lines.map((line, index) => (
+              <Line key={line.id} line={line} follows={lines[index - 1]} />
+            ))}
+          </ol>
         )}
-        {lines.map((line, index) => (
-          <Line key={line.id} line={line} follows={lines[index - 1]} />
-        ))}
-      </ol>
+      </div>
       <form className="chat-form" onSubmit={submit}>
         <textarea
           ref={input}

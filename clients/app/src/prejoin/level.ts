@@ -1,4 +1,4 @@
-/** Calls back about 60 times a second with the loudness of a stream, 0 to 1; returns how to stop. */
+/** Calls back about 60 times a second with the loudness of a stream, 0 to 1; returns how to stop, once or more often. */
 export function watchLevel(stream: MediaStream, callback: (level: number) => void): () => void {
   const context = new AudioContext();
   const source = context.createMediaStreamSource(stream);
@@ -13,15 +13,19 @@ export function watchLevel(stream: MediaStream, callback: (level: number) => voi
     const level = loudness(samples);
     // Up at once, down slowly: a meter that flickers cannot be read.
     shown = Math.max(level, shown * 0.88);
-    callback(shown);
     frame = requestAnimationFrame(measure);
+    // Last, because it may stop the meter.
+    callback(shown);
   };
   measure();
   // Without a click the browser keeps audio code asleep; the first one wakes it.
   const wake = () => void context.resume();
   addEventListener("pointerdown", wake);
   addEventListener("keydown", wake);
+  let stopped = false;
   return () => {
+    if (stopped) return;
+    stopped = true;
     cancelAnimationFrame(frame);
     removeEventListener("pointerdown", wake);
     removeEventListener("keydown", wake);

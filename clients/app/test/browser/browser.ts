@@ -104,6 +104,32 @@ export async function inMeeting(page: Page): Promise<void> {
   await page.locator('[data-testid=meeting][data-status="connected"]').waitFor({ timeout: 30_000 });
 }
 
+/**
+ * Gives the page a microphone into which somebody talks without pause. The browser's fake one only
+ * beeps once a second, which the node rightly does not take for speech.
+ */
+export async function talkative(page: Page): Promise<void> {
+  await page.addInitScript(() => {
+    const real = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+    navigator.mediaDevices.getUserMedia = async (constraints) => {
+      const stream = await real(constraints);
+      const fake = stream.getAudioTracks()[0];
+      if (!fake) return stream;
+      const context = new AudioContext();
+      const output = context.createMediaStreamDestination();
+      const gain = new GainNode(context, { gain: 0.4 });
+      for (const frequency of [180, 420, 950]) {
+        const voice = new OscillatorNode(context, { frequency, type: "sawtooth" });
+        voice.connect(gain).connect(output);
+        voice.start();
+      }
+      stream.removeTrack(fake);
+      for (const track of output.stream.getAudioTracks()) stream.addTrack(track);
+      return stream;
+    };
+  });
+}
+
 /** The tile of somebody, by the name the others see. */
 export function tile(page: Page, name: string, kind: "person" | "screen" = "person") {
   return page.locator(`[data-testid=tile][data-name="${name}"][data-kind=${kind}]`);

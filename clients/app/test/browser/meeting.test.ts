@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { enter, expectAccessible, hears, inMeeting, launch, moves, shot, tile, Visitor } from "./browser";
+import { enter, expectAccessible, hears, inMeeting, launch, moves, shot, talkative, tile, Visitor } from "./browser";
 import { startNode, type TestNode } from "./node";
 
 let node: TestNode;
@@ -119,10 +119,16 @@ describe("two people", () => {
   });
 
   it("notice who speaks, who is muted and who leaves", async () => {
-    const { ana, bo } = await pair();
+    const room = newRoom();
+    const ana = await Visitor.open(browser, node.url);
+    const bo = await Visitor.open(browser, node.url);
+    await talkative(bo.page);
+    await enter(ana, node.url, room, "Ana");
+    await enter(bo, node.url, room, "Bo");
     await ana.page.locator('[data-testid=tile][data-name="Bo"][data-speaking]').waitFor({ timeout: 30_000 });
     await bo.page.getByRole("switch", { name: "Microphone" }).click();
     await tile(ana.page, "Bo").getByRole("img", { name: "muted" }).waitFor();
+    await bo.page.getByText("You are talking, but your microphone is off.").first().waitFor();
     await bo.page.getByRole("button", { name: "Leave the meeting" }).click();
     await ana.page.getByText("Bo left").first().waitFor();
     await tile(ana.page, "Bo").waitFor({ state: "detached" });
