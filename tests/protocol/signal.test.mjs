@@ -169,6 +169,18 @@ describe.each(DOORS)('the door %s', (door) => {
       wire.close();
     });
 
+    test('the path without a version takes a join request too', async () => {
+      // The Go SDK does this.
+      const offers = new Offers();
+      const wire = await join(room('go'), 'ana', { path: '/rtc', join: { publisherOffer: offers.next(BASE.v1) } });
+      expect(wire.hello.subscriberPrimary).toBe(false);
+      await wire.next('answer');
+      await never('an offer of the server', () => wire.all('offer').length > 0, 500);
+      const check = await fetch(`${server.http}/rtc/validate?${query(door, await token('doors', 'ana'))}`);
+      expect(await check.text()).toBe('success');
+      wire.close();
+    });
+
     test('an uncompressed join request works as well', async () => {
       const wire = await join(room('plain'), 'ana', { gzip: false });
       wire.close();
