@@ -11,9 +11,9 @@ const SOURCE: Record<string, string> = {
 };
 
 const dash = (value: number | null, unit: string, digits = 0) =>
-  value === null ? "–" : `${value.toFixed(digits)} ${unit}`;
+  value === null ? "–" : `${value.toFixed(digits)}\u00a0${unit}`;
 const rate = (kbps: number | null) =>
-  kbps !== null && kbps >= 1000 ? `${(kbps / 1000).toFixed(1)} Mb/s` : dash(kbps, "kb/s");
+  kbps !== null && kbps >= 1000 ? `${(kbps / 1000).toFixed(1)}\u00a0Mb/s` : dash(kbps, "kb/s");
 
 /** Numbers for those who want to know why something looks the way it does. */
 export function StatsPanel({ room }: { room: Room }) {

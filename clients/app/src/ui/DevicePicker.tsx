@@ -26,7 +26,7 @@ export function DevicePicker({ kind, devices, value, onChoose }: Props) {
         onChange={(event) => onChoose(event.target.value)}
       >
         {(!known || options.length === 0) && (
-          <option value="">{options.length === 0 ? "Shown once you allow it" : "Default"}</option>
+          <option value="">{options.length === 0 ? "Not allowed yet" : "Default"}</option>
         )}
         {options.map((device) => (
           <option key={device.id} value={device.id}>

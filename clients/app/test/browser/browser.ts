@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -141,22 +142,20 @@ export async function moves(
   name: string,
   kind: "person" | "screen" = "person",
 ): Promise<{ width: number; height: number }> {
-  const video = tile(page, name, kind).locator("video");
-  await video.waitFor({ timeout: 30_000 });
-  const handle = await video.elementHandle();
-  const start = await page.evaluate((element) => (element as HTMLVideoElement).currentTime, handle);
-  await page.waitForFunction(
-    ([element, before]) => {
-      const { videoWidth, currentTime } = element as HTMLVideoElement;
-      return videoWidth > 0 && currentTime > (before as number) + 0.3;
+  const selector = `[data-testid=tile][data-name="${name}"][data-kind=${kind}] video`;
+  // Looked up anew each time: coming back from a lost connection puts another element in its place.
+  const handle = await page.waitForFunction(
+    ([wanted, mark]) => {
+      const video = document.querySelector<HTMLVideoElement>(wanted);
+      if (!video || video.videoWidth === 0) return null;
+      video.dataset[mark] ??= String(video.currentTime);
+      const moved = video.currentTime > Number(video.dataset[mark]) + 0.3;
+      return moved ? { width: video.videoWidth, height: video.videoHeight } : null;
     },
-    [handle, start] as const,
+    [selector, `seen${randomUUID().replace(/-/g, "")}`] as const,
     { timeout: 30_000 },
   );
-  return page.evaluate((element) => {
-    const { videoWidth, videoHeight } = element as HTMLVideoElement;
-    return { width: videoWidth, height: videoHeight };
-  }, handle);
+  return (await handle.jsonValue()) as { width: number; height: number };
 }
 
 /** Resolves once an audio element of the page plays something louder than silence. */
