@@ -188,6 +188,25 @@ describe("two people", () => {
     await close();
   });
 
+  it("save data by hiding the others' cameras", async () => {
+    const { ana, close } = await pair(browser, node.url);
+    const { page } = ana;
+    const choose = async (item: string) => {
+      await page.getByRole("button", { name: "More" }).first().click();
+      await page.getByRole("menuitem", { name: item }).click();
+    };
+    await moves(page, "Bo");
+    await choose("Statistics");
+    const received = page.locator("[data-testid=stats] li", { hasText: "Received: Bo, camera" });
+    await expect.poll(() => received.innerText(), { timeout: 15_000 }).toMatch(/[1-9]\d*\s(k|M)b\/s/);
+    await choose("Hide other cameras (saves data)");
+    await tile(page, "Bo").locator("video").waitFor({ state: "detached" });
+    await expect.poll(() => received.innerText(), { timeout: 15_000 }).toMatch(/ 0\skb\/s/);
+    await choose("Show other cameras");
+    await moves(page, "Bo");
+    await close();
+  });
+
   it("can be one who only listens", async () => {
     const { ana, bo, close } = await pair(browser, node.url, "listener");
     await moves(bo.page, "Ana");
