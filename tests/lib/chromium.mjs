@@ -37,7 +37,7 @@ export async function startStage(suite) {
       const log = join(artifacts('logs', suite), 'console.log');
       page.on('console', (message) => appendFileSync(log, `${label}: ${message.text()}\n`));
       page.on('pageerror', (error) => appendFileSync(log, `${label}: page error ${error}\n`));
-      await page.goto(site.url);
+      await page.goto(site.url + (process.env.CLIENT_LOG ? `?log=${process.env.CLIENT_LOG}` : ''));
       await page.waitForFunction(() => typeof H === 'object');
       page.label = label;
       return page;

@@ -46,7 +46,7 @@ export async function startFirefox(suite) {
       const log = join(artifacts('logs', suite), 'console.log');
       page.removeAllListeners('console');
       page.on('console', (message) => appendFileSync(log, `${label}: ${message.text()}\n`));
-      await page.goto(site.url);
+      await page.goto(site.url + (process.env.CLIENT_LOG ? `?log=${process.env.CLIENT_LOG}` : ''));
       await page.waitForFunction(() => typeof H === 'object');
       page.label = label;
       return page;

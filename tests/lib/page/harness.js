@@ -249,16 +249,16 @@ const H = {
   hear(identity, source = 'microphone') {
     const track = this.publication(identity, source)?.track;
     if (!track) return { level: -Infinity, why: 'not subscribed' };
-    if (!this.ears) this.ears = new Map();
-    const id = track.mediaStreamTrack.id;
-    let ear = this.ears.get(id);
+    // By object: with two peer connections the same publication has the same id again after a reconnect.
+    if (!this.ears) this.ears = new WeakMap();
+    let ear = this.ears.get(track.mediaStreamTrack);
     if (!ear) {
       const context = this.context();
       const analyser = new AnalyserNode(context, { fftSize: 8192, smoothingTimeConstant: 0 });
       const input = context.createMediaStreamSource(new MediaStream([track.mediaStreamTrack]));
       input.connect(analyser);
       ear = { analyser, input };
-      this.ears.set(id, ear);
+      this.ears.set(track.mediaStreamTrack, ear);
     }
     const bins = new Float32Array(ear.analyser.frequencyBinCount);
     ear.analyser.getFloatFrequencyData(bins);
@@ -346,4 +346,4 @@ const H = {
 
 addEventListener('error', (event) => H.errors.push(String(event.message)));
 addEventListener('unhandledrejection', (event) => H.errors.push(String(event.reason)));
-L.setLogLevel?.('info');
+L.setLogLevel?.(new URLSearchParams(location.search).get('log') ?? 'info');
