@@ -78,6 +78,8 @@ pub struct SimClient {
     pending: Option<(u32, SdpPendingOffer)>,
     offer_id: u32,
     offer_wanted: bool,
+    restart: bool,
+    keyframe_requests: u64,
     /// Receiving sections to add with the next offer: audio, video.
     more: (u32, u32),
     receiving: Vec<Mid>,
@@ -113,6 +115,8 @@ impl SimClient {
             pending: None,
             offer_id: 0,
             offer_wanted: true,
+            restart: false,
+            keyframe_requests: 0,
             more: (FIRST_SECTIONS, FIRST_SECTIONS),
             receiving: Vec::new(),
             stopped: Vec::new(),
@@ -170,8 +174,36 @@ impl SimClient {
         self.publications.iter().find(|p| p.cid == cid)?.sid.as_deref()
     }
 
+    /// Its network changed: it has another address, and the next offer restarts ICE.
+    pub(crate) fn move_to(&mut self, address: SocketAddr, session: SessionId) {
+        let old = Candidate::host(self.address, "udp").expect("a host address is a candidate");
+        self.rtc.direct_api().invalidate_candidate(&old);
+        self.rtc.add_local_candidate(Candidate::host(address, "udp").expect("a host address is a candidate"));
+        (self.address, self.session) = (address, session);
+        self.pending = None;
+        (self.restart, self.offer_wanted) = (true, true);
+    }
+
+    /// Keyframes it was asked for.
+    #[must_use]
+    pub fn keyframe_requests(&self) -> u64 {
+        self.keyframe_requests
+    }
+
+    /// Tracks it publishes and the server has named.
+    pub fn published(&self) -> impl Iterator<Item = &str> {
+        self.publications.iter().filter(|p| p.live).filter_map(|p| p.sid.as_deref())
+    }
+
+    /// When media last came on a section.
+    #[must_use]
+    pub fn last_media(&self, mid: &str) -> Option<Instant> {
+        self.recorders.values().filter(|r| r.mid == mid).filter_map(Recorder::last_at).max()
+    }
+
     /// Asks for a keyframe on everything it receives.
-    pub(crate) fn request_keyframes(&mut self) {
+    pub(crate) fn request_keyframes(&mut self, now: Instant) {
+        self.deadline = now;
         let ssrcs: Vec<u32> = self.recorders.iter().filter(|(_, r)| r.video).map(|(ssrc, _)| *ssrc).collect();
         for ssrc in ssrcs {
             if let Some(stream) = self.rtc.direct_api().stream_rx(&Ssrc::from(ssrc)) {
@@ -196,7 +228,10 @@ impl SimClient {
     /// Takes what the server says; returns what the client answers.
     pub(crate) fn signal(&mut self, event: Event, now: Instant) {
         match &event {
-            Event::Answer { sdp, id, mids } => self.accept(sdp, *id, mids),
+            Event::Answer { sdp, id, mids } => {
+                self.accept(sdp, *id, mids);
+                self.deadline = now;
+            }
             Event::SectionsRequired { audios, videos } => {
                 self.more = (self.more.0.max(*audios), self.more.1.max(*videos));
                 self.offer_wanted = true;
@@ -254,6 +289,9 @@ impl SimClient {
             let (kind, simulcast) = publication.source.describe();
             let (stream, track) = (Some("stream".to_owned()), Some(publication.cid.clone()));
             publication.mid = Some(api.add_media(kind, Direction::SendOnly, stream, track, simulcast));
+        }
+        if std::mem::take(&mut self.restart) {
+            api.ice_restart(true);
         }
         if first {
             ["_reliable", "_lossy", "_data_track"].into_iter().for_each(|label| {
@@ -324,7 +362,8 @@ impl SimClient {
 
     fn drain(&mut self, now: Instant) {
         loop {
-            match self.rtc.poll_output().expect("the engine works") {
+            let output = self.rtc.poll_output();
+            match output.unwrap_or_else(|error| panic!("{}: {error}", self.identity)) {
                 Output::Transmit(t) => self.outgoing.push(t.contents.to_vec()),
                 Output::Event(event) => self.handle(event, now),
                 Output::Timeout(at) => {
@@ -340,6 +379,7 @@ impl SimClient {
             RtcEvent::Connected => self.connected_at = Some(now),
             RtcEvent::RtpPacket(packet) => self.record(&packet, now),
             RtcEvent::KeyframeRequest(request) => {
+                self.keyframe_requests += 1;
                 let wanted = self.publications.iter_mut().filter(|p| p.mid == Some(request.mid));
                 for publication in wanted {
                     if let Source::Video(source) = &mut publication.source {

@@ -90,6 +90,19 @@ impl Recorder {
         self.packets.values().map(|r| r.at).max()
     }
 
+    /// Sequence numbers between the first and the last that never came.
+    #[must_use]
+    pub fn missing(&self) -> Vec<u64> {
+        let pairs = self.packets.keys().zip(self.packets.keys().skip(1));
+        pairs.flat_map(|(a, b)| a + 1..*b).collect()
+    }
+
+    /// A received packet.
+    #[must_use]
+    pub fn get(&self, seq: u64) -> Option<&Received> {
+        self.packets.get(&seq)
+    }
+
     /// The encoding of the newest packet.
     #[must_use]
     pub fn layer(&self) -> Option<u8> {

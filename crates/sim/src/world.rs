@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tandem_core::{
-    ClientInfo, Command, Effect, Event, Grant, Join, Joined, Limits, Reply, RoomName, SessionCommand, SessionId,
+    ClientInfo, Command, Effect, Event, Grant, Join, Joined, Limits, Reply, Resume, RoomName, SessionCommand, SessionId,
     TrackSettings,
 };
 use tandem_media::{Protocol, Shard, ShardConfig, TxBatch};
@@ -49,6 +49,7 @@ pub struct World {
     batch: TxBatch,
     seed: u64,
     next_session: u64,
+    addresses: u32,
     /// Writes per flush are cut to one packet: what leaves must be the same.
     pub flush_each_packet: bool,
 }
@@ -84,6 +85,7 @@ impl World {
             batch: TxBatch::new(),
             seed,
             next_session: 1,
+            addresses: 0,
             flush_each_packet: false,
         }
     }
@@ -123,12 +125,18 @@ impl World {
             other => panic!("{identity} cannot join: {other:?}"),
         };
         let index = self.clients.len();
-        let address = SocketAddr::from(([10, 0, (index / 250) as u8, (index % 250) as u8 + 1], 5000));
+        let address = self.next_address();
         let seed = self.seed.wrapping_mul(1009).wrapping_add(index as u64);
         self.clients.push(SimClient::new(identity, session, address, options, seed, self.now));
         let link = |direction: u64| Netem::new(Impairment::default(), seed.wrapping_mul(31).wrapping_add(direction));
         self.links.push(Link { up: link(1), down: link(2), gone: false });
         (ClientId(index), joined)
+    }
+
+    /// No two networks of a world have the same.
+    fn next_address(&mut self) -> SocketAddr {
+        self.addresses += 1;
+        SocketAddr::from(([10, 0, (self.addresses / 250) as u8, (self.addresses % 250) as u8 + 1], 5000))
     }
 
     /// A client.
@@ -158,6 +166,31 @@ impl World {
         self.links[id.0].gone = true;
     }
 
+    /// Says goodbye and goes.
+    pub fn leave(&mut self, id: ClientId) {
+        self.say(id, SessionCommand::Leave { reason: None });
+        self.vanish(id);
+    }
+
+    /// The client's network changes under it: it resumes with a new session from a new address.
+    pub fn resume(&mut self, id: ClientId) {
+        let session = SessionId(self.next_session);
+        self.next_session += 1;
+        let address = self.next_address();
+        let client = &mut self.clients[id.0];
+        let identity = client.identity.parse().expect("an identity");
+        let resume = Resume { session, room: ROOM.parse().expect("a room name"), identity, participant: String::new() };
+        match self.shard.apply(Command::Resume(Box::new(resume)), self.now) {
+            Ok(Reply::Resumed(_)) => client.move_to(address, session),
+            other => panic!("{} cannot resume: {other:?}", client.identity),
+        }
+    }
+
+    /// Clients whose machine runs.
+    pub fn living(&self) -> impl Iterator<Item = ClientId> + '_ {
+        self.links.iter().enumerate().filter(|(_, link)| !link.gone).map(|(index, _)| ClientId(index))
+    }
+
     /// Begins to publish a camera.
     pub fn publish_video(&mut self, id: ClientId, cid: &str, encodings: &[Encoding]) {
         let command = self.clients[id.0].publish_video(cid, encodings, self.now);
@@ -177,7 +210,7 @@ impl World {
 
     /// The decoder of a client lost its way.
     pub fn request_keyframes(&mut self, id: ClientId) {
-        self.clients[id.0].request_keyframes();
+        self.clients[id.0].request_keyframes(self.now);
     }
 
     /// Chooses quality (0 to 2, 3 off) and pause of a subscribed video.

@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::time::Duration;
-use tandem_sim::{ClientId, ClientOptions, Impairment, Report, SIMULCAST, World};
+use tandem_sim::{ClientId, ClientOptions, Encoding, Impairment, Report, SIMULCAST, World};
 
 const SEED: u64 = 5;
 /// Media flows undisturbed before the network gets bad: losses of the handshake are another test.
@@ -73,6 +73,24 @@ fn bursts_jitter_and_reordering_both_ways() {
     assert!(up.lost > 20 && up.reordered > 50 && down.lost > 20 && down.reordered > 50, "{up:?} {down:?}");
     assert!(report.missing * 1000 <= report.packets, "residual loss: {report:?}");
     assert!(report.longest_freeze < Duration::from_millis(500), "{report:?}");
+    assert!(report.faults.is_empty(), "{:?}", report.faults);
+}
+
+#[test]
+fn a_large_screen_is_resent_too() {
+    // The receiving engine asks for nothing more than 100 packets back: 200 ms of this.
+    let (bitrate, ms) = (4_000_000, 30);
+    let mut world = World::new(SEED + 4);
+    let ana = world.join("ana", ClientOptions::default());
+    let ben = world.join("ben", ClientOptions::default());
+    world.publish_video(ana, "screen", &[Encoding { rid: "", width: 3840, height: 2160, bitrate }]);
+    world.run_for(SETTLE);
+    world.impair_down(ben, Impairment { loss: 0.03, delay: Duration::from_millis(ms), ..Impairment::default() });
+    let report = bad_stretch(&mut world, ben);
+    let lost = world.link(ben).1.lost;
+    println!("{lost} lost, {report:?}");
+    assert!(lost > 100, "{lost}");
+    assert!(report.missing * 1000 <= report.packets, "{report:?}");
     assert!(report.faults.is_empty(), "{:?}", report.faults);
 }
 

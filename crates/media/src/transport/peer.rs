@@ -19,9 +19,11 @@ use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, Ssrc, Vp8Descriptor};
 use str0m::stats::{MediaEgressStats, MediaIngressStats};
 use str0m::{Candidate, Event, IceConnectionState, Input, Output, Rtc};
 
-/// Packets kept per outgoing stream to answer retransmission requests: about a second of video.
-const RESEND_PACKETS: usize = 256;
-const RESEND_AGE: Duration = Duration::from_secs(2);
+/// How long packets are kept to answer retransmission requests: two attempts at 200 ms of round
+/// trip. The cache grows with the stream (430 bytes a packet, payloads are shared); the bound on
+/// packets is what a 4K screen at 30 Mbit/s sends in that time.
+const RESEND_AGE: Duration = Duration::from_millis(550);
+const RESEND_PACKETS: usize = 2048;
 /// Share of a stream that may be retransmissions before the queue of them is dropped.
 const RESEND_RATIO: f32 = 0.5;
 
