@@ -15,6 +15,7 @@
 
 mod batch;
 mod dynacast;
+mod keys;
 mod quality;
 mod rewrite;
 mod room;

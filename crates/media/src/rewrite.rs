@@ -97,13 +97,6 @@ impl Rewrite {
         Self::default()
     }
 
-    /// Another publisher takes over, or the same one begins anew: its clocks and numbers have
-    /// nothing to do with what was sent so far.
-    pub(crate) fn reset_source(&mut self) {
-        self.source = None;
-        self.timeline.forget_sender();
-    }
-
     /// Places one packet in the outgoing stream; `None` leaves it out.
     pub(crate) fn apply(&mut self, packet: &PacketIn) -> Option<HeaderPlan> {
         match &self.source {

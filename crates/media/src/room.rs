@@ -18,10 +18,12 @@ mod subscription;
 mod tick;
 mod track;
 
+use crate::keys::TransportKey;
+pub(crate) use crate::keys::{ParticipantKey, RoomKey, SubscriptionKey, TrackKey};
 use crate::speaker::SpeakerDetector;
-use crate::transport::{PeerConfig, TransportKey, Transports};
+use crate::transport::{PeerConfig, Transports};
 use participant::Participant;
-use slotmap::{SlotMap, new_key_type};
+use slotmap::SlotMap;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
@@ -31,17 +33,6 @@ use tandem_core::{
     RoomOptions, SessionId, SidGenerator,
 };
 use track::Track;
-
-new_key_type! {
-    /// A room of a shard.
-    pub(crate) struct RoomKey;
-    /// A participant of a room.
-    pub(crate) struct ParticipantKey;
-    /// A track of a room.
-    pub(crate) struct TrackKey;
-    /// A participant's subscription to a track.
-    pub(crate) struct SubscriptionKey;
-}
 
 /// What a room borrows from its shard for one step.
 pub(crate) struct Ctx<'a> {

@@ -259,7 +259,12 @@ impl Shard {
             return;
         };
         self.transports.receive(key, now, protocol, source, destination, data);
-        self.drain_one(key, false, now, out);
+        if is_rtcp(data) {
+            // Reports cause nothing urgent: one drain at the flush does for all of them.
+            self.transports.mark(key);
+        } else {
+            self.drain_one(key, false, now, out);
+        }
     }
 
     /// Lets one connection speak and acts on what it says.
@@ -334,6 +339,11 @@ impl Shard {
             ..self.stats
         }
     }
+}
+
+/// RTP version 2 with a payload type of the range that RTCP uses on a shared port (RFC 5761 section 4).
+fn is_rtcp(data: &[u8]) -> bool {
+    matches!(data, [first, second, ..] if first >> 6 == 2 && (192..=223).contains(second))
 }
 
 fn missing_room() -> Reject {

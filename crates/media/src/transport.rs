@@ -8,19 +8,15 @@ pub(crate) use config::PeerConfig;
 pub(crate) use peer::{DataLabel, OfferPlan, OfferedMedia, Outgoing, Peer, PeerEvent};
 
 use crate::TxBatch;
-use crate::room::{ParticipantKey, RoomKey};
-use slotmap::{SlotMap, new_key_type};
+pub(crate) use crate::keys::TransportKey;
+use crate::keys::{ParticipantKey, RoomKey};
+use slotmap::SlotMap;
 use smallvec::SmallVec;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 use std::net::SocketAddr;
 use std::time::Instant;
 use tandem_core::PcTarget;
-
-new_key_type! {
-    /// A peer connection; stale keys miss.
-    pub(crate) struct TransportKey;
-}
 
 /// Addresses one connection may be known by (network changes, IPv4 and IPv6, TCP); the oldest goes.
 const MAX_ADDRESSES: usize = 8;
@@ -127,7 +123,8 @@ impl Transports {
         true
     }
 
-    fn mark(&mut self, key: TransportKey) {
+    /// It has something to say at the next flush.
+    pub(crate) fn mark(&mut self, key: TransportKey) {
         if let Some(transport) = self.map.get_mut(key)
             && !transport.dirty
         {

@@ -21,7 +21,7 @@ mod msid;
 mod offer;
 mod text;
 
-pub use answer::{SectionPlan, rewrite_answer};
+pub use answer::{SectionPlan, rewrite_answer, strip_extension};
 pub use offer::{OfferedSection, offered_sections};
 
 /// Longest SDP we look at, bytes: some hundred sections of the largest browsers write.

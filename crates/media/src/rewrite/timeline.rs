@@ -68,13 +68,7 @@ impl Timeline {
     pub(super) fn map(&self, ts: u32) -> u32 {
         ts.wrapping_add(self.shift)
     }
-
-    /// The next source's sender has another clock.
-    pub(super) fn forget_sender(&mut self) {
-        if let Some((_, moment)) = &mut self.last {
-            moment.report = None;
-        }
-    }
+}
 }
 
 #[cfg(test)]
@@ -110,16 +104,5 @@ mod tests {
         for (from, to, want, name) in table {
             assert_eq!(step(from, to), want, "{name}");
         }
-    }
-
-    #[test]
-    fn another_sender_is_placed_by_arrival() {
-        let mut timeline = Timeline::default();
-        let first = moment(0, 0, Some((0, 0)));
-        timeline.begin(&first, 48_000);
-        timeline.advance(&first);
-        timeline.forget_sender();
-        timeline.begin(&moment(1_000, 20, Some((1_000, 900_000))), 48_000);
-        assert_eq!(timeline.map(1_000), 960);
     }
 }

@@ -11,8 +11,10 @@ use crate::transport::{OfferPlan, OfferedMedia};
 use std::time::Duration;
 use str0m::media::{MediaKind, Mid};
 use tandem_core::{Event, LeaveAction, LeaveReason, PcTarget, Sid, TrackKind};
-use tandem_wire::sdp::{OfferedSection, SectionPlan, offered_sections, rewrite_answer};
+use tandem_wire::sdp::{OfferedSection, SectionPlan, offered_sections, rewrite_answer, strip_extension};
 
+/// Extension that asks a receiver for feedback on every packet.
+const TRANSPORT_WIDE_CC: &str = "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
 /// A client that does not answer (or offer, when asked) for so long has lost its state.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(15);
 /// A one-connection client is asked again after this long without an offer.
@@ -31,7 +33,7 @@ impl Room {
         }
         let Ok(sections) = offered_sections(sdp) else { return self.reject_sdp(key, ctx) };
         let Some(peer) = ctx.transports.peer_mut(transport) else { return refused(ctx) };
-        let Ok(answer) = peer.accept_offer(sdp) else { return self.reject_sdp(key, ctx) };
+        let Ok(answer) = peer.accept_offer(&without_feedback(sdp, &sections)) else { return self.reject_sdp(key, ctx) };
         ctx.transports.refresh_ufrag(transport);
         self.streams.retain(|(t, _), _| *t != transport);
         self.forget_payloads(key);
@@ -110,6 +112,7 @@ impl Room {
         mids: &mut Vec<(String, Sid)>,
         ctx: &mut Ctx<'_>,
     ) {
+        let Some(transport) = self.participants.get(key).map(|p| p.publisher) else { return };
         let mut spare = Spare::default();
         for section in sections.iter().filter(|s| s.client_receives() && s.is_media() && !s.client_sends()) {
             let mid = Mid::from(section.mid.as_str());
@@ -128,18 +131,18 @@ impl Room {
                 None => {
                     plans.push(SectionPlan::inactive(&section.mid));
                     spare.add(kind);
+                    // The engine made a stream for it. What comes next on the section gets one with an
+                    // SSRC of its own: browsers connect a stopped receiver to its track again only for
+                    // a new one.
+                    if let Some(peer) = ctx.transports.peer_mut(transport) {
+                        peer.remove_outgoing(mid);
+                    }
                 }
             }
         }
         if let Some(p) = self.participants.get_mut(key) {
             p.negotiation.spare = spare;
-            // Stopped now. What comes next on the section gets an SSRC of its own: browsers connect
-            // a stopped receiver to its track again only for a new one.
-            for slot in std::mem::take(&mut p.ended_slots) {
-                if let Some(peer) = ctx.transports.peer_mut(p.publisher) {
-                    peer.remove_outgoing(slot.ssrc);
-                }
-            }
+            p.ended_slots.clear();
         }
     }
 
@@ -291,6 +294,7 @@ impl Room {
         let mut mids: Vec<(String, Sid)> =
             sections.iter().map(ToString::to_string).zip(added.into_iter().map(|(_, track)| track)).collect();
         mids.extend(self.held_sections(key));
+        let sdp = strip_extension(&sdp, TRANSPORT_WIDE_CC, |_| true).unwrap_or(sdp);
         ctx.send(session, Event::Offer { sdp, id, mids });
     }
 
@@ -324,6 +328,13 @@ impl Room {
             self.remove(key, LeaveReason::StateMismatch, Some(LeaveAction::Reconnect), ctx);
         }
     }
+}
+
+/// The offer without transport-wide feedback where the client only receives: nothing here estimates
+/// a subscriber's bandwidth yet, and the feedback costs both sides a packet in every twentieth second.
+fn without_feedback(sdp: &str, sections: &[OfferedSection]) -> String {
+    let receives = |mid: &str| sections.iter().any(|s| s.mid == mid && !s.client_sends());
+    strip_extension(sdp, TRANSPORT_WIDE_CC, receives).unwrap_or_else(|_| sdp.to_owned())
 }
 
 /// The codec a section lists first, as `video/VP8`.

@@ -167,6 +167,11 @@ impl Peer {
         let had_channels = self.channels.iter().any(Option::is_some);
         let (offer, channels) = self.guarded(|rtc| {
             let mut api = rtc.sdp_api();
+            let mut channels = [None; 3];
+            if !had_channels {
+                // First, so that the bundle stands on a section that never ends.
+                channels = DataLabel::ALL.map(|label| Some(api.add_channel_with_config(label.config())));
+            }
             let mids: Vec<Mid> = plan
                 .add
                 .iter()
@@ -180,10 +185,6 @@ impl Peer {
             }
             if plan.ice_restart {
                 api.ice_restart(true);
-            }
-            let mut channels = [None; 3];
-            if !had_channels {
-                channels = DataLabel::ALL.map(|label| Some(api.add_channel_with_config(label.config())));
             }
             (api.apply().map(|(offer, pending)| (offer.to_sdp_string(), pending, mids)), channels)
         })?;
@@ -325,9 +326,14 @@ impl Peer {
         .flatten()
     }
 
-    /// Forgets an outgoing stream; the next negotiation makes another for its section.
-    pub(crate) fn remove_outgoing(&mut self, ssrc: Ssrc) {
-        self.guarded(|rtc| rtc.direct_api().remove_stream_tx(ssrc));
+    /// Forgets a section's outgoing stream; the next negotiation makes another for it.
+    pub(crate) fn remove_outgoing(&mut self, mid: Mid) {
+        self.guarded(|rtc| {
+            let mut api = rtc.direct_api();
+            if let Some(ssrc) = api.stream_tx_by_mid(mid, None).map(|s| s.ssrc()) {
+                api.remove_stream_tx(ssrc);
+            }
+        });
     }
 
     /// Which section and encoding an incoming stream belongs to.

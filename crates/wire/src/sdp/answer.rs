@@ -67,6 +67,28 @@ pub fn rewrite_answer(answer: &str, plans: &[SectionPlan]) -> Result<String, Sdp
     Ok(out)
 }
 
+/// Takes one header extension out of the sections that `of` picks by id.
+///
+/// # Errors
+/// When the text is no SDP or is too large.
+pub fn strip_extension(sdp: &str, uri: &str, of: impl Fn(&str) -> bool) -> Result<String, SdpError> {
+    let document = Document::parse(sdp)?;
+    let mut out = String::with_capacity(sdp.len());
+    let mut push = |line: &str| {
+        out.push_str(line);
+        out.push_str("\r\n");
+    };
+    document.session.iter().copied().for_each(&mut push);
+    for section in &document.sections {
+        let picked = section.mid().is_some_and(&of);
+        let formats: Vec<&str> = section.media.formats().collect();
+        push(&format!("{} {}", section.media.head, formats.join(" ")));
+        let stripped = |line: &&str| picked && value(line, "extmap").is_some_and(|v| v.split(' ').nth(1) == Some(uri));
+        section.lines.iter().filter(|line| !stripped(line)).copied().for_each(&mut push);
+    }
+    Ok(out)
+}
+
 fn apply<'a>(plan: &SectionPlan, section: &Section<'a>, lines: Vec<String>, formats: &mut Vec<&'a str>) -> Vec<String> {
     let mut lines = lines;
     if let Some(codec) = &plan.first_codec {

@@ -30,6 +30,10 @@ use tracing::{debug, info};
 /// Events that may wait for a slow client before the shard lets go of it.
 const OUTBOX: usize = 1024;
 
+/// Signalling messages are small and rare; the library's default of 128 KiB would be most of an idle
+/// participant's memory.
+const READ_BUFFER: usize = 4 * 1024;
+
 /// How many peer connections a client uses.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Mode {
@@ -58,7 +62,7 @@ async fn upgrade(
     let Ok(ws) = ws else { return StatusCode::NOT_FOUND.into_response() };
     // More than a session takes, so that the session can refuse it in words.
     let bound = MAX_SIGNAL_BYTES * 2;
-    let ws = ws.max_message_size(bound).max_frame_size(bound);
+    let ws = ws.max_message_size(bound).max_frame_size(bound).read_buffer_size(READ_BUFFER).write_buffer_size(0);
     match enter(&node, mode, &query.unwrap_or_default(), &headers).await {
         Ok(Entry::Seat(seat)) => ws.on_upgrade(move |socket| session::run(socket, *seat)),
         Ok(Entry::Unknown(messages)) => ws.on_upgrade(move |socket| session::refuse(socket, messages)),
