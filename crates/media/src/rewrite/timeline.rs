@@ -69,7 +69,6 @@ impl Timeline {
         ts.wrapping_add(self.shift)
     }
 }
-}
 
 #[cfg(test)]
 mod tests {
