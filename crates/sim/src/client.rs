@@ -1,19 +1,23 @@
-//! A client as browsers are: it offers, publishes, receives and answers checks. Everything on the
-//! wire comes from a real WebRTC engine.
+//! A client as browsers are: it offers, publishes, receives and answers checks, over one peer
+//! connection both ways or over two. Everything on the wire comes from a real WebRTC engine.
+
+mod pc;
+mod publication;
 
 use crate::media::{AudioSource, Encoding, MediaPacket, VideoSource, Vp8View};
 use crate::recorder::{Received, Recorder};
+use pc::Pc;
+use publication::{Publication, Source, announcement};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
-use str0m::change::{SdpAnswer, SdpPendingOffer};
+use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
 use str0m::channel::{ChannelConfig, Reliability};
 use str0m::format::Codec;
-use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid, Simulcast, SimulcastLayer};
-use str0m::net::{Protocol, Receive};
+use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid};
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, Ssrc};
-use str0m::{Candidate, Event as RtcEvent, Input, Output, Rtc, RtcConfig};
-use tandem_core::{Event, PublishTrack, SessionCommand, SessionId, TrackKind, TrackSource, VideoLayer};
+use str0m::{Event as RtcEvent, Rtc};
+use tandem_core::{Event, SessionCommand, SessionId, Sid, TrackKind, VideoLayer};
 
 /// Receiving sections of the first offer, audio and video each.
 const FIRST_SECTIONS: u32 = 3;
@@ -23,6 +27,8 @@ pub const FRAME: Duration = Duration::from_micros(33_333);
 /// How a client behaves.
 #[derive(Debug, Clone, Copy)]
 pub struct ClientOptions {
+    /// One connection both ways, or one to publish and one to receive.
+    pub single_pc: bool,
     /// Says which size it shows; gets the smallest until then.
     pub adaptive_stream: bool,
     /// Subscribes to everything.
@@ -33,27 +39,16 @@ pub struct ClientOptions {
 
 impl Default for ClientOptions {
     fn default() -> Self {
-        Self { adaptive_stream: false, auto_subscribe: true, dynacast: false }
+        Self { single_pc: true, adaptive_stream: false, auto_subscribe: true, dynacast: false }
     }
 }
 
-#[derive(Debug)]
-enum Source {
-    Audio(AudioSource),
-    Video(VideoSource),
-}
-
-/// A track on its way up.
-#[derive(Debug)]
-struct Publication {
-    cid: String,
-    source: Source,
-    /// Given by the server.
-    sid: Option<String>,
-    /// Section, once offered.
-    mid: Option<Mid>,
-    /// The answer is in: media may flow.
-    live: bool,
+impl ClientOptions {
+    /// One connection to publish, one to receive.
+    #[must_use]
+    pub fn two_connections() -> Self {
+        Self { single_pc: false, ..Self::default() }
+    }
 }
 
 /// See the module.
@@ -62,30 +57,27 @@ pub struct SimClient {
     pub identity: String,
     /// Its session at the server.
     pub session: SessionId,
-    /// Its address.
-    pub address: SocketAddr,
     /// Everything the server told it.
     pub events: Vec<(Instant, Event)>,
     /// What it received, by SSRC.
     pub recorders: BTreeMap<u32, Recorder>,
-    /// m-section to track id, as the last answer said.
+    /// m-section to track id, as the server last said.
     pub mids: BTreeMap<String, String>,
-    /// When its connection came up.
-    pub connected_at: Option<Instant>,
     options: ClientOptions,
-    rtc: Rtc,
-    deadline: Instant,
+    publisher: Pc,
+    /// Receives, if the publisher does not.
+    subscriber: Option<Pc>,
     pending: Option<(u32, SdpPendingOffer)>,
     offer_id: u32,
     offer_wanted: bool,
     restart: bool,
+    answer: Option<SessionCommand>,
     keyframe_requests: u64,
     /// Receiving sections to add with the next offer: audio, video.
     more: (u32, u32),
     receiving: Vec<Mid>,
     stopped: Vec<Mid>,
     publications: Vec<Publication>,
-    outgoing: Vec<Vec<u8>>,
     seed: u64,
 }
 
@@ -93,35 +85,31 @@ impl SimClient {
     pub(crate) fn new(
         identity: &str,
         session: SessionId,
-        address: SocketAddr,
+        addresses: [SocketAddr; 2],
         options: ClientOptions,
         seed: u64,
         now: Instant,
     ) -> Self {
-        let config = RtcConfig::new().set_rtp_mode(true).clear_codecs().enable_opus(true, false).enable_vp8(true);
-        let mut rtc = config.build(now);
-        rtc.add_local_candidate(Candidate::host(address, "udp").expect("a host address is a candidate"));
+        let sections = if options.single_pc { FIRST_SECTIONS } else { 0 };
         Self {
             identity: identity.to_owned(),
             session,
-            address,
             events: Vec::new(),
             recorders: BTreeMap::new(),
             mids: BTreeMap::new(),
-            connected_at: None,
             options,
-            rtc,
-            deadline: now,
+            publisher: Pc::new(addresses[0], now),
+            subscriber: (!options.single_pc).then(|| Pc::new(addresses[1], now)),
             pending: None,
             offer_id: 0,
-            offer_wanted: true,
+            offer_wanted: options.single_pc,
             restart: false,
+            answer: None,
             keyframe_requests: 0,
-            more: (FIRST_SECTIONS, FIRST_SECTIONS),
+            more: (sections, sections),
             receiving: Vec::new(),
             stopped: Vec::new(),
             publications: Vec::new(),
-            outgoing: Vec::new(),
             seed,
         }
     }
@@ -165,7 +153,7 @@ impl SimClient {
             self.stopped.extend(publication.mid);
         }
         self.publications.retain(|p| p.cid != cid);
-        self.offer_wanted = true;
+        self.offer_wanted = !self.stopped.is_empty() || self.offer_wanted;
     }
 
     /// The server's id of a track this client publishes.
@@ -174,14 +162,17 @@ impl SimClient {
         self.publications.iter().find(|p| p.cid == cid)?.sid.as_deref()
     }
 
-    /// Its network changed: it has another address, and the next offer restarts ICE.
-    pub(crate) fn move_to(&mut self, address: SocketAddr, session: SessionId) {
-        let old = Candidate::host(self.address, "udp").expect("a host address is a candidate");
-        self.rtc.direct_api().invalidate_candidate(&old);
-        self.rtc.add_local_candidate(Candidate::host(address, "udp").expect("a host address is a candidate"));
-        (self.address, self.session) = (address, session);
+    /// Its network changed: it has other addresses, and the next offer restarts ICE.
+    pub(crate) fn move_to(&mut self, addresses: [SocketAddr; 2], session: SessionId) {
+        self.session = session;
+        self.publisher.move_to(addresses[0]);
+        if let Some(subscriber) = &mut self.subscriber {
+            subscriber.move_to(addresses[1]);
+        }
         self.pending = None;
-        (self.restart, self.offer_wanted) = (true, true);
+        if self.options.single_pc || self.offer_id > 0 {
+            (self.restart, self.offer_wanted) = (true, true);
+        }
     }
 
     /// Keyframes it was asked for.
@@ -201,21 +192,26 @@ impl SimClient {
         self.recorders.values().filter(|r| r.mid == mid).filter_map(Recorder::last_at).max()
     }
 
+    fn receiver(&mut self) -> &mut Pc {
+        self.subscriber.as_mut().unwrap_or(&mut self.publisher)
+    }
+
     /// Asks for a keyframe on everything it receives.
     pub(crate) fn request_keyframes(&mut self, now: Instant) {
-        self.deadline = now;
         let ssrcs: Vec<u32> = self.recorders.iter().filter(|(_, r)| r.video).map(|(ssrc, _)| *ssrc).collect();
+        let pc = self.receiver();
+        pc.deadline = now;
         for ssrc in ssrcs {
-            if let Some(stream) = self.rtc.direct_api().stream_rx(&Ssrc::from(ssrc)) {
+            if let Some(stream) = pc.rtc.direct_api().stream_rx(&Ssrc::from(ssrc)) {
                 stream.request_keyframe(KeyframeRequestKind::Pli);
             }
         }
     }
 
-    /// The connection is up.
+    /// The connection it receives on is up.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        self.connected_at.is_some() && self.rtc.is_connected()
+        self.subscriber.as_ref().unwrap_or(&self.publisher).is_connected()
     }
 
     /// The recorders of one kind that received something, oldest stream first.
@@ -225,13 +221,11 @@ impl SimClient {
         found
     }
 
-    /// Takes what the server says; returns what the client answers.
+    /// Takes what the server says.
     pub(crate) fn signal(&mut self, event: Event, now: Instant) {
         match &event {
-            Event::Answer { sdp, id, mids } => {
-                self.accept(sdp, *id, mids);
-                self.deadline = now;
-            }
+            Event::Answer { sdp, id, mids } => self.accept_answer(sdp, *id, mids, now),
+            Event::Offer { sdp, id, mids } => self.accept_offer(sdp, *id, mids, now),
             Event::SectionsRequired { audios, videos } => {
                 self.more = (self.more.0.max(*audios), self.more.1.max(*videos));
                 self.offer_wanted = true;
@@ -257,26 +251,46 @@ impl SimClient {
         self.events.push((now, event));
     }
 
-    fn accept(&mut self, sdp: &str, id: u32, mids: &[(String, tandem_core::Sid)]) {
+    fn note_mids(&mut self, mids: &[(String, Sid)]) {
+        self.mids = mids.iter().map(|(mid, sid)| (mid.clone(), sid.to_string())).collect();
+    }
+
+    fn accept_answer(&mut self, sdp: &str, id: u32, mids: &[(String, Sid)], now: Instant) {
         let Some((expected, pending)) = self.pending.take() else { return };
         assert_eq!(expected, id, "{}: an answer to another offer", self.identity);
         let answer = SdpAnswer::from_sdp_string(sdp).expect("the server's answer parses");
-        self.rtc.sdp_api().accept_answer(pending, answer).expect("the server's answer fits the offer");
-        self.mids = mids.iter().map(|(mid, sid)| (mid.clone(), sid.to_string())).collect();
+        self.publisher.rtc.sdp_api().accept_answer(pending, answer).expect("the server's answer fits the offer");
+        self.publisher.deadline = now;
+        if self.options.single_pc {
+            self.note_mids(mids);
+        }
         for publication in self.publications.iter_mut().filter(|p| p.mid.is_some()) {
             publication.live = true;
         }
     }
 
-    /// The next offer, if one is due and none is open.
-    pub(crate) fn offer(&mut self) -> Option<SessionCommand> {
+    fn accept_offer(&mut self, sdp: &str, id: u32, mids: &[(String, Sid)], now: Instant) {
+        self.note_mids(mids);
+        let pc = self.subscriber.as_mut().expect("only who has two connections is offered");
+        let offer = SdpOffer::from_sdp_string(sdp).expect("the server's offer parses");
+        let answer = pc.rtc.sdp_api().accept_offer(offer).expect("the server's offer is accepted");
+        pc.deadline = now;
+        self.answer = Some(SessionCommand::Answer { sdp: answer.to_sdp_string(), id });
+    }
+
+    /// The next answer or offer, if one is due and no offer is open.
+    pub(crate) fn next_sdp(&mut self, now: Instant) -> Option<SessionCommand> {
+        if let Some(answer) = self.answer.take() {
+            return Some(answer);
+        }
         if !self.offer_wanted || self.pending.is_some() {
             return None;
         }
         self.offer_wanted = false;
+        self.publisher.deadline = now;
         let first = self.offer_id == 0;
         let (audios, videos) = std::mem::take(&mut self.more);
-        let mut api = self.rtc.sdp_api();
+        let mut api = self.publisher.rtc.sdp_api();
         // Answered inactive or not, a browser offers to receive again.
         self.receiving.iter().for_each(|mid| api.set_direction(*mid, Direction::RecvOnly));
         self.stopped.drain(..).for_each(|mid| api.set_direction(mid, Direction::Inactive));
@@ -298,7 +312,7 @@ impl SimClient {
                 api.add_channel_with_config(channel(label));
             });
         }
-        if !api.has_changes() {
+        if !api.has_changes() && self.options.single_pc {
             // Nothing to say, but the server asked: one more section says it.
             self.receiving.push(api.add_media(MediaKind::Audio, Direction::RecvOnly, None, None, None));
         }
@@ -308,80 +322,49 @@ impl SimClient {
         Some(SessionCommand::Offer { sdp: offer.to_sdp_string(), id: self.offer_id })
     }
 
+    fn pcs(&mut self) -> impl Iterator<Item = &mut Pc> {
+        [Some(&mut self.publisher), self.subscriber.as_mut()].into_iter().flatten()
+    }
+
+    /// It has this address.
+    pub(crate) fn has(&self, address: SocketAddr) -> bool {
+        self.publisher.address == address || self.subscriber.as_ref().is_some_and(|pc| pc.address == address)
+    }
+
     /// A datagram from the server.
-    pub(crate) fn receive(&mut self, server: SocketAddr, data: &[u8], now: Instant) {
-        let receive = Receive::new(Protocol::Udp, server, self.address, data).expect("the server sends known packets");
-        self.rtc.handle_input(Input::Receive(now, receive)).expect("the engine takes packets");
-        self.drain(now);
+    pub(crate) fn receive(&mut self, server: SocketAddr, to: SocketAddr, data: &[u8], now: Instant) {
+        let events = match self.pcs().find(|pc| pc.address == to) {
+            Some(pc) => pc.receive(server, data, now),
+            // Sent to where it was before its network changed.
+            None => return,
+        };
+        events.into_iter().for_each(|event| self.handle(event, now));
     }
 
     /// When it wants to be called again.
     pub(crate) fn next_at(&self) -> Instant {
-        let media = self.publications.iter().filter(|p| p.live && self.connected_at.is_some());
-        media.map(|p| p.source.next_at()).fold(self.deadline, Instant::min)
+        let live = self.publisher.is_connected();
+        let media = self.publications.iter().filter(|p| p.live && live).map(|p| p.source.next_at());
+        let subscriber = self.subscriber.as_ref().map(|pc| pc.deadline);
+        media.chain(subscriber).fold(self.publisher.deadline, Instant::min)
     }
 
     /// Lets media and timers run.
     pub(crate) fn tick(&mut self, now: Instant) {
-        let connected = self.is_connected();
-        let mut publications = std::mem::take(&mut self.publications);
-        for publication in publications.iter_mut().filter(|p| p.live && connected) {
-            self.send(publication, now);
+        let connected = self.publisher.is_connected();
+        for publication in self.publications.iter_mut().filter(|p| p.live && connected) {
+            send(&mut self.publisher.rtc, publication, now);
         }
-        self.publications = publications;
-        self.rtc.handle_input(Input::Timeout(now)).expect("the engine takes the time");
-        self.drain(now);
-    }
-
-    fn send(&mut self, publication: &mut Publication, now: Instant) {
-        let Some(mid) = publication.mid else { return };
-        let (packets, rids) = publication.source.poll(now);
-        let codec = if rids.is_some() { Codec::Vp8 } else { Codec::Opus };
-        let Some(pt) = self.payload_type(codec) else { return };
-        for packet in packets {
-            let rid = rids.as_ref().and_then(|r| r.get(usize::from(packet.layer))).filter(|r| !r.is_empty());
-            let rid = rid.map(|r| Rid::from(*r));
-            self.write(mid, rid, pt, packet, now);
-        }
-    }
-
-    fn write(&mut self, mid: Mid, rid: Option<Rid>, pt: Pt, packet: MediaPacket, now: Instant) {
-        let mut api = self.rtc.direct_api();
-        let stream = api.stream_tx_by_mid(mid, rid).expect("a negotiated section has its streams");
-        let mut extensions = ExtensionValues::default();
-        extensions.audio_level = packet.audio_level;
-        extensions.voice_activity = packet.audio_level.map(|level| level > -60);
-        let nackable = packet.audio_level.is_none();
-        let write = RtpWrite::new(pt, packet.seq.into(), packet.timestamp, now, packet.payload);
-        stream.write_rtp(write.marker(packet.marker).nackable(nackable).ext_vals(extensions));
-    }
-
-    fn payload_type(&self, codec: Codec) -> Option<Pt> {
-        self.rtc.codec_config().params().iter().find(|p| p.spec().codec == codec).map(|p| p.pt())
-    }
-
-    fn drain(&mut self, now: Instant) {
-        loop {
-            let output = self.rtc.poll_output();
-            match output.unwrap_or_else(|error| panic!("{}: {error}", self.identity)) {
-                Output::Transmit(t) => self.outgoing.push(t.contents.to_vec()),
-                Output::Event(event) => self.handle(event, now),
-                Output::Timeout(at) => {
-                    self.deadline = at;
-                    return;
-                }
-            }
-        }
+        let events: Vec<RtcEvent> = self.pcs().flat_map(|pc| pc.tick(now)).collect();
+        events.into_iter().for_each(|event| self.handle(event, now));
     }
 
     fn handle(&mut self, event: RtcEvent, now: Instant) {
         match event {
-            RtcEvent::Connected => self.connected_at = Some(now),
             RtcEvent::RtpPacket(packet) => self.record(&packet, now),
             RtcEvent::KeyframeRequest(request) => {
                 self.keyframe_requests += 1;
-                let wanted = self.publications.iter_mut().filter(|p| p.mid == Some(request.mid));
-                for publication in wanted {
+                for publication in self.publications.iter_mut().filter(|p| p.mid == Some(request.mid)) {
                     if let Source::Video(source) = &mut publication.source {
                         source.request_keyframe(request.rid.as_ref().map_or("", |rid| rid));
                     }
@@ -393,9 +376,10 @@ impl SimClient {
 
     fn record(&mut self, packet: &RtpPacket, now: Instant) {
         let ssrc = packet.header.ssrc;
-        let codec = self.rtc.codec_config().params().iter().find(|p| p.pt() == packet.header.payload_type);
+        let rtc = &mut self.receiver().rtc;
+        let codec = rtc.codec_config().params().iter().find(|p| p.pt() == packet.header.payload_type);
         let video = codec.is_some_and(|p| p.spec().codec == Codec::Vp8);
-        let mid = self.rtc.direct_api().stream_rx(&ssrc).map(|s| s.mid().to_string()).unwrap_or_default();
+        let mid = rtc.direct_api().stream_rx(&ssrc).map(|s| s.mid().to_string()).unwrap_or_default();
         let vp8 = if video { Vp8View::parse(&packet.payload) } else { None };
         let recorder = self.recorders.entry(*ssrc).or_insert_with(|| Recorder::new(mid, video));
         if video && vp8.is_none() {
@@ -405,69 +389,37 @@ impl SimClient {
         recorder.push(*packet.seq_no, Received { at: now, timestamp, marker, vp8 });
     }
 
-    /// Datagrams to the server since the last call.
-    pub(crate) fn take_outgoing(&mut self) -> Vec<Vec<u8>> {
-        std::mem::take(&mut self.outgoing)
+    /// Datagrams to the server since the last call, each with the address it comes from.
+    pub(crate) fn take_outgoing(&mut self) -> Vec<(SocketAddr, Vec<u8>)> {
+        self.pcs().flat_map(|pc| pc.take_outgoing().into_iter().map(|data| (pc.address, data))).collect()
     }
 }
 
-impl Source {
-    fn describe(&self) -> (MediaKind, Option<Simulcast>) {
-        let Self::Video(source) = self else { return (MediaKind::Audio, None) };
-        let mut simulcast = Simulcast::new();
-        let layers = source.encodings().filter(|e| !e.rid.is_empty());
-        layers.for_each(|e| simulcast.add_send_layer(SimulcastLayer::new(e.rid)));
-        (MediaKind::Video, (!simulcast.send.is_empty()).then_some(simulcast))
+fn send(rtc: &mut Rtc, publication: &mut Publication, now: Instant) {
+    let Some(mid) = publication.mid else { return };
+    let (packets, rids) = publication.source.poll(now);
+    let codec = if rids.is_some() { Codec::Vp8 } else { Codec::Opus };
+    let found = rtc.codec_config().params().iter().find(|p| p.spec().codec == codec).map(|p| p.pt());
+    let Some(pt) = found else { return };
+    for packet in packets {
+        let rid = rids.as_ref().and_then(|r| r.get(usize::from(packet.layer))).filter(|r| !r.is_empty());
+        write(rtc, mid, rid.map(|r| Rid::from(*r)), pt, packet, now);
     }
+}
 
-    fn next_at(&self) -> Instant {
-        match self {
-            Self::Audio(source) => source.next_at(),
-            Self::Video(source) => source.next_at(),
-        }
-    }
-
-    /// Packets due, and the rids of a video.
-    fn poll(&mut self, now: Instant) -> (Vec<MediaPacket>, Option<Vec<&'static str>>) {
-        match self {
-            Self::Audio(source) => (source.poll(now), None),
-            Self::Video(source) => (source.poll(now), Some(source.encodings().map(|e| e.rid).collect())),
-        }
-    }
+fn write(rtc: &mut Rtc, mid: Mid, rid: Option<Rid>, pt: Pt, packet: MediaPacket, now: Instant) {
+    let mut api = rtc.direct_api();
+    let stream = api.stream_tx_by_mid(mid, rid).expect("a negotiated section has its streams");
+    let mut extensions = ExtensionValues::default();
+    extensions.audio_level = packet.audio_level;
+    extensions.voice_activity = packet.audio_level.map(|level| level > -60);
+    let nackable = packet.audio_level.is_none();
+    let write = RtpWrite::new(pt, packet.seq.into(), packet.timestamp, now, packet.payload);
+    stream.write_rtp(write.marker(packet.marker).nackable(nackable).ext_vals(extensions));
 }
 
 fn channel(label: &str) -> ChannelConfig {
-    let reliable = label == "_reliable";
-    let reliability =
-        if reliable { Reliability::Reliable } else { Reliability::MaxRetransmits { retransmits: 0 } };
-    ChannelConfig {
-        label: label.to_owned(),
-        ordered: reliable,
-        reliability,
-        negotiated: None,
-        protocol: String::new(),
-    }
-}
-
-fn announcement(cid: &str, kind: TrackKind, (width, height): (u32, u32), layers: Vec<VideoLayer>) -> PublishTrack {
-    PublishTrack {
-        cid: cid.to_owned(),
-        sid: String::new(),
-        kind,
-        name: cid.to_owned(),
-        width,
-        height,
-        muted: false,
-        source: if kind == TrackKind::Audio { TrackSource::Microphone } else { TrackSource::Camera },
-        layers,
-        codecs: Vec::new(),
-        disable_dtx: false,
-        stereo: false,
-        disable_red: true,
-        encryption: 0,
-        stream: String::new(),
-        audio_features: Vec::new(),
-        backup_codec_policy: 0,
-        packet_trailer_features: Vec::new(),
-    }
+    let ordered = label == "_reliable";
+    let reliability = if ordered { Reliability::Reliable } else { Reliability::MaxRetransmits { retransmits: 0 } };
+    ChannelConfig { label: label.to_owned(), ordered, reliability, negotiated: None, protocol: String::new() }
 }

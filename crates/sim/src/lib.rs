@@ -24,6 +24,6 @@ mod world;
 
 pub use client::{ClientOptions, FRAME, SimClient};
 pub use media::{AudioSource, Encoding, Mark, MediaPacket, SIMULCAST, SINGLE, VideoSource, Vp8View};
-pub use netem::{Impairment, Netem, NetemStats};
+pub use netem::{Datagram, Impairment, Netem, NetemStats};
 pub use recorder::{Received, Recorder, Report};
 pub use world::{ClientId, World};

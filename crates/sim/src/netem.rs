@@ -3,6 +3,7 @@
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// What one direction of a link does to packets.
@@ -67,6 +68,9 @@ pub struct NetemStats {
     pub delivered: u64,
 }
 
+/// A packet and the client's address of it.
+pub type Datagram = (SocketAddr, Vec<u8>);
+
 /// One direction of one link.
 pub struct Netem {
     /// May be changed at any time; packets under way keep their fate.
@@ -76,7 +80,7 @@ pub struct Netem {
     /// When the last byte of the queue will have left.
     busy_until: Option<Instant>,
     /// In order of delivery.
-    under_way: VecDeque<(Instant, Vec<u8>)>,
+    under_way: VecDeque<(Instant, Datagram)>,
     last_in_order: Option<Instant>,
     stats: NetemStats,
 }
@@ -97,7 +101,7 @@ impl Netem {
     }
 
     /// Offers a packet.
-    pub fn send(&mut self, now: Instant, packet: &[u8]) {
+    pub fn send(&mut self, now: Instant, address: SocketAddr, packet: &[u8]) {
         self.stats.offered += 1;
         if self.is_lost() {
             self.stats.lost += 1;
@@ -117,7 +121,7 @@ impl Netem {
         }
         let place = self.under_way.partition_point(|(other, _)| *other <= at);
         self.stats.reordered += u64::from(place < self.under_way.len());
-        self.under_way.insert(place, (at, packet.to_vec()));
+        self.under_way.insert(place, (at, (address, packet.to_vec())));
     }
 
     fn is_lost(&mut self) -> bool {
@@ -151,7 +155,7 @@ impl Netem {
     }
 
     /// The next packet that has arrived by `now`.
-    pub fn receive(&mut self, now: Instant) -> Option<Vec<u8>> {
+    pub fn receive(&mut self, now: Instant) -> Option<Datagram> {
         if self.next_at()? > now {
             return None;
         }
@@ -170,11 +174,12 @@ impl Netem {
 mod tests {
     use super::*;
 
-    fn run(impairment: Impairment, packets: u32) -> (Vec<Vec<u8>>, NetemStats) {
+    fn run(impairment: Impairment, packets: u32) -> (Vec<Datagram>, NetemStats) {
+        let address = SocketAddr::from(([10, 0, 0, 1], 1));
         let start = Instant::now();
         let mut netem = Netem::new(impairment, 7);
         for n in 0..packets {
-            netem.send(start + Duration::from_millis(u64::from(n)), &n.to_be_bytes());
+            netem.send(start + Duration::from_millis(u64::from(n)), address, &n.to_be_bytes());
         }
         let end = start + Duration::from_secs(3600);
         let got = std::iter::from_fn(|| netem.receive(end)).collect();

@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tandem_core::{
-    ClientInfo, Command, Effect, Event, Grant, Join, Joined, Limits, Reply, Resume, RoomName, SessionCommand, SessionId,
-    TrackSettings,
+    ClientInfo, Command, Effect, Event, Grant, Join, Joined, Limits, Reply, Resume, RoomName, SessionCommand,
+    SessionId, TrackSettings,
 };
 use tandem_media::{Protocol, Shard, ShardConfig, TxBatch};
 
@@ -107,14 +107,15 @@ impl World {
         self.next_session += 1;
         let room: RoomName = ROOM.parse().expect("a room name");
         let who = identity.parse::<tandem_core::Identity>().expect("an identity");
-        let grant = Grant { identity: Some(who.clone()), room: Some(room.clone()), room_join: true, ..Grant::default() };
+        let grant =
+            Grant { identity: Some(who.clone()), room: Some(room.clone()), room_join: true, ..Grant::default() };
         let join = Join {
             session,
             room,
             identity: who,
             grant,
             client: ClientInfo::default(),
-            single_pc: true,
+            single_pc: options.single_pc,
             auto_subscribe: options.auto_subscribe,
             auto_subscribe_data: false,
             adaptive_stream: options.adaptive_stream,
@@ -125,9 +126,9 @@ impl World {
             other => panic!("{identity} cannot join: {other:?}"),
         };
         let index = self.clients.len();
-        let address = self.next_address();
+        let addresses = [self.next_address(), self.next_address()];
         let seed = self.seed.wrapping_mul(1009).wrapping_add(index as u64);
-        self.clients.push(SimClient::new(identity, session, address, options, seed, self.now));
+        self.clients.push(SimClient::new(identity, session, addresses, options, seed, self.now));
         let link = |direction: u64| Netem::new(Impairment::default(), seed.wrapping_mul(31).wrapping_add(direction));
         self.links.push(Link { up: link(1), down: link(2), gone: false });
         (ClientId(index), joined)
@@ -176,12 +177,12 @@ impl World {
     pub fn resume(&mut self, id: ClientId) {
         let session = SessionId(self.next_session);
         self.next_session += 1;
-        let address = self.next_address();
+        let addresses = [self.next_address(), self.next_address()];
         let client = &mut self.clients[id.0];
         let identity = client.identity.parse().expect("an identity");
         let resume = Resume { session, room: ROOM.parse().expect("a room name"), identity, participant: String::new() };
         match self.shard.apply(Command::Resume(Box::new(resume)), self.now) {
-            Ok(Reply::Resumed(_)) => client.move_to(address, session),
+            Ok(Reply::Resumed(_)) => client.move_to(addresses, session),
             other => panic!("{} cannot resume: {other:?}", client.identity),
         }
     }
@@ -283,8 +284,8 @@ impl World {
     fn run_server(&mut self) {
         let now = self.now;
         for index in 0..self.links.len() {
-            let (link, source) = (&mut self.links[index], self.clients[index].address);
-            while let Some(packet) = link.up.receive(now).filter(|_| !link.gone) {
+            let link = &mut self.links[index];
+            while let Some((source, packet)) = link.up.receive(now).filter(|_| !link.gone) {
                 self.shard.receive(now, Protocol::Udp, source, self.server, &packet, &mut self.batch);
                 if self.flush_each_packet {
                     self.shard.flush(now, &mut self.batch);
@@ -295,9 +296,11 @@ impl World {
         self.shard.flush(now, &mut self.batch);
         let batch = std::mem::take(&mut self.batch);
         for (run, bytes) in batch.iter() {
-            let Some(index) = self.clients.iter().position(|c| c.address == run.destination) else { continue };
+            let Some(index) = self.clients.iter().position(|c| c.has(run.destination)) else { continue };
             if !self.links[index].gone {
-                bytes.chunks(run.segment.max(1)).for_each(|packet| self.links[index].down.send(now, packet));
+                bytes.chunks(run.segment.max(1)).for_each(|packet| {
+                    self.links[index].down.send(now, run.destination, packet);
+                });
             }
         }
         self.batch = batch;
@@ -312,18 +315,18 @@ impl World {
     fn run_clients(&mut self) {
         let now = self.now;
         for (client, link) in self.clients.iter_mut().zip(&mut self.links).filter(|(_, link)| !link.gone) {
-            while let Some(packet) = link.down.receive(now) {
-                client.receive(self.server, &packet, now);
+            while let Some((to, packet)) = link.down.receive(now) {
+                client.receive(self.server, to, &packet, now);
             }
             if client.next_at() <= now {
                 client.tick(now);
             }
-            if let Some(offer) = client.offer() {
+            while let Some(sdp) = client.next_sdp(now) {
                 client.tick(now);
-                self.signals.push_back((now + SIGNAL_DELAY, Signal::ToServer(client.session, offer)));
+                self.signals.push_back((now + SIGNAL_DELAY, Signal::ToServer(client.session, sdp)));
             }
-            for packet in client.take_outgoing() {
-                link.up.send(now, &packet);
+            for (from, packet) in client.take_outgoing() {
+                link.up.send(now, from, &packet);
             }
         }
     }

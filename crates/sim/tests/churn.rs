@@ -83,8 +83,7 @@ fn everybody_receives_everything_in_the_end_11() {
 }
 
 fn everybody_receives_everything_in_the_end(seed: u64) {
-    let mut churn =
-        Churn { world: World::new(seed), dice: SidGenerator::new(seed), next: 0, tracks: BTreeMap::new() };
+    let mut churn = Churn { world: World::new(seed), dice: SidGenerator::new(seed), next: 0, tracks: BTreeMap::new() };
     for _ in 0..ACTIONS {
         churn.act();
         let pause = churn.roll(700);

@@ -108,39 +108,41 @@ fn start_and_idle(flags: &Flags, report: &mut Report) {
     let server = Running::start(&tandem, flags.server_core);
     std::thread::sleep(std::time::Duration::from_millis(500));
     report.add(Check::at_most("idle server", server.rss_kb() / 1000.0, 30.0, "MB"));
-    let idle = run(flags, flags.client_core, "sfuload", &[
-        "idle",
-        "--url",
-        &server.url,
-        "--pid",
-        &server.pid().to_string(),
-        "--count",
-        &flags.idle.to_string(),
-    ]);
+    let idle = run(
+        flags,
+        flags.client_core,
+        "sfuload",
+        &["idle", "--url", &server.url, "--pid", &server.pid().to_string(), "--count", &flags.idle.to_string()],
+    );
     let each = idle["kb_each"].as_f64().unwrap_or(f64::NAN);
     report.add(Check::at_most(&format!("idle participant (of {})", flags.idle), each, 150.0, "kB"));
 }
 
 fn measure(flags: &Flags, count: usize) -> Round {
     let server = Running::start(&flags.binaries.join("tandem"), flags.server_core);
-    let load = run(flags, flags.client_core, "sfuload", &[
-        "media",
-        "--url",
-        &server.url,
-        "--pid",
-        &server.pid().to_string(),
-        "--count",
-        &count.to_string(),
-        "--seconds",
-        &flags.seconds.to_string(),
-    ]);
+    let load = run(
+        flags,
+        flags.client_core,
+        "sfuload",
+        &[
+            "media",
+            "--url",
+            &server.url,
+            "--pid",
+            &server.pid().to_string(),
+            "--count",
+            &count.to_string(),
+            "--seconds",
+            &flags.seconds.to_string(),
+        ],
+    );
     drop(server);
-    let bound = run(flags, flags.server_core, "bound", &[
-        "--subscribers",
-        &count.to_string(),
-        "--run-length",
-        &load["run_length"].to_string(),
-    ]);
+    let bound = run(
+        flags,
+        flags.server_core,
+        "bound",
+        &["--subscribers", &count.to_string(), "--run-length", &load["run_length"].to_string()],
+    );
     Round { load, bound: bound["us_per_packet"].as_f64().unwrap_or(f64::NAN) }
 }
 

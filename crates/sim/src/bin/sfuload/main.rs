@@ -77,7 +77,10 @@ fn main() {
         load.run_for(Duration::from_secs(flags.settle));
         let rss = server.rss_kb();
         let each = rss.saturating_sub(idle_rss) as f64 / flags.count as f64;
-        println!("{}", json!({ "participants": flags.count, "rss_before_kb": idle_rss, "rss_kb": rss, "kb_each": each }));
+        println!(
+            "{}",
+            json!({ "participants": flags.count, "rss_before_kb": idle_rss, "rss_kb": rss, "kb_each": each })
+        );
         return;
     }
     load.join_publisher();

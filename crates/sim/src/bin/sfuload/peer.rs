@@ -170,7 +170,9 @@ impl Peer {
         let mut fed = false;
         loop {
             let mut slices: Vec<IoSliceMut<'_>> = buffers.slots.iter_mut().map(|b| IoSliceMut::new(b)).collect();
-            let Ok(count) = self.io.recv(UdpSockRef::from(&self.socket), &mut slices, &mut buffers.metas) else { break };
+            let Ok(count) = self.io.recv(UdpSockRef::from(&self.socket), &mut slices, &mut buffers.metas) else {
+                break;
+            };
             for index in 0..count {
                 let meta = buffers.metas[index];
                 for data in buffers.slots[index][..meta.len].chunks(meta.stride.max(1)) {
