@@ -16,7 +16,7 @@ shells() { local bad=0 file; while IFS= read -r file; do bash -n "$file" || bad=
 
 step "Rust format" cargo fmt --all --check
 step "clippy" cargo clippy --profile sim --all-targets --workspace -- -D warnings
-step "licences and bans" cargo deny --log-level error check
+step "licences and bans" cargo deny --log-level error check bans licenses sources
 step "borders between crates" bash scripts/check-borders.sh
 step "sizes of files" bash scripts/check-sizes.sh
 step "web app: types and format" npm run --silent check --prefix clients

@@ -5,7 +5,7 @@ mod config;
 mod peer;
 
 pub(crate) use config::PeerConfig;
-pub(crate) use peer::{DataLabel, OfferPlan, OfferedMedia, Outgoing, Peer, PeerEvent};
+pub(crate) use peer::{DataLabel, OfferPlan, OfferedMedia, Outgoing, Peer, PeerEvent, Vp8Ids};
 
 use crate::TxBatch;
 pub(crate) use crate::keys::TransportKey;

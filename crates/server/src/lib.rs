@@ -12,6 +12,12 @@
 #![warn(missing_docs)]
 
 pub mod app;
+/// What the binary needs of the crates below to wire a node together.
+pub mod parts {
+    pub use tandem_core::{Command, Identity, Notice, RoomName};
+    pub use tandem_net::{ShardOptions, Shards, Started, start_shards, tcp};
+}
+
 pub mod auth;
 pub mod config;
 pub mod door;

@@ -175,6 +175,12 @@ impl SimClient {
         }
     }
 
+    /// Peer connections it has.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        1 + u64::from(self.subscriber.is_some())
+    }
+
     /// Keyframes it was asked for.
     #[must_use]
     pub fn keyframe_requests(&self) -> u64 {
@@ -410,9 +416,11 @@ fn send(rtc: &mut Rtc, publication: &mut Publication, now: Instant) {
 fn write(rtc: &mut Rtc, mid: Mid, rid: Option<Rid>, pt: Pt, packet: MediaPacket, now: Instant) {
     let mut api = rtc.direct_api();
     let stream = api.stream_tx_by_mid(mid, rid).expect("a negotiated section has its streams");
-    let mut extensions = ExtensionValues::default();
-    extensions.audio_level = packet.audio_level;
-    extensions.voice_activity = packet.audio_level.map(|level| level > -60);
+    let extensions = ExtensionValues {
+        audio_level: packet.audio_level,
+        voice_activity: packet.audio_level.map(|level| level > -60),
+        ..ExtensionValues::default()
+    };
     let nackable = packet.audio_level.is_none();
     let write = RtpWrite::new(pt, packet.seq.into(), packet.timestamp, now, packet.payload);
     stream.write_rtp(write.marker(packet.marker).nackable(nackable).ext_vals(extensions));

@@ -4,8 +4,8 @@ use crate::cli::Token;
 use crate::{Failure, config, keys};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
-use tandem_core::{Identity, RoomName};
 use tandem_server::auth::{Claims, Keys, VideoGrant, store};
+use tandem_server::parts::{Identity, RoomName};
 
 /// Prints a token.
 pub(crate) fn run(flags: &Token) -> Result<(), Failure> {

@@ -4,7 +4,7 @@ use super::subscription::{Subscription, Translation};
 use super::track::{Payload, Track, layer_of_rid, video_codec};
 use super::{Ctx, ParticipantKey, Room, SubscriptionKey, TrackKey};
 use crate::rewrite::PacketIn;
-use crate::transport::{Outgoing, TransportKey, Transports};
+use crate::transport::{Outgoing, TransportKey, Transports, Vp8Ids};
 use smallvec::SmallVec;
 use std::sync::Arc;
 use std::time::Instant;
@@ -243,7 +243,12 @@ impl Subscription {
             (Some(primary), true) => primary,
             _ => &packet.payload,
         };
-        let vp8 = inbound.vp8.as_ref().map(|(d, _)| (d, plan.picture_id, plan.tl0_pic_idx, plan.key_idx));
+        let vp8 = inbound.vp8.as_ref().map(|(descriptor, _)| Vp8Ids {
+            descriptor,
+            picture_id: plan.picture_id,
+            tl0_pic_idx: plan.tl0_pic_idx,
+            key_idx: plan.key_idx,
+        });
         transports.write(
             self.transport,
             &Outgoing {

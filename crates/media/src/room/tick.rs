@@ -192,14 +192,15 @@ impl Room {
         let since = |at: Instant| ctx.now.saturating_duration_since(at);
         let mut gone: Vec<(ParticipantKey, LeaveReason)> = Vec::new();
         for (key, p) in &self.participants {
-            let path_lost = p.path_lost.is_some_and(|at| since(at) > ctx.limits.resume_grace);
             if !p.is_active() {
                 if since(p.joined_at) > ctx.limits.connect_timeout {
                     gone.push((key, LeaveReason::JoinFailure));
                 }
-            } else if path_lost && (p.session.is_none() || p.signal_lost.is_some()) {
-                gone.push((key, LeaveReason::ConnectionTimeout));
-            } else if p.path_lost.is_some_and(|at| since(at) > ctx.limits.resume_grace * 2) {
+                continue;
+            }
+            // Whoever still has signalling may be on its way back, and gets twice the time.
+            let patience = ctx.limits.resume_grace * if p.session.is_some() { 2 } else { 1 };
+            if p.path_lost.is_some_and(|at| since(at) > patience) {
                 gone.push((key, LeaveReason::ConnectionTimeout));
             }
         }

@@ -22,7 +22,7 @@ impl Shard {
             }
             PeerEvent::ChannelOpen(_) | PeerEvent::ChannelDrained(_) => {}
             PeerEvent::Connected => room.connected(who, owner.target, &mut ctx),
-            PeerEvent::PathLost => room.path_lost(who, &mut ctx),
+            PeerEvent::PathLost => room.path_lost(who, &ctx),
             PeerEvent::PathBack => room.path_back(who),
             PeerEvent::Ingress(stats) => room.note_ingress(who, &stats),
             PeerEvent::Egress(stats) => room.note_egress(who, &stats),

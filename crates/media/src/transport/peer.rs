@@ -70,8 +70,15 @@ pub(crate) struct Outgoing<'a> {
     pub(crate) payload: &'a Arc<[u8]>,
     pub(crate) extensions: &'a ExtensionValues,
     pub(crate) nackable: bool,
-    /// Picture id, TL0PICIDX and KEYIDX to put into the VP8 descriptor, each where it has one.
-    pub(crate) vp8: Option<(&'a Vp8Descriptor, Option<u16>, Option<u8>, Option<u8>)>,
+    pub(crate) vp8: Option<Vp8Ids<'a>>,
+}
+
+/// Numbers to put into a VP8 descriptor, each where it has one.
+pub(crate) struct Vp8Ids<'a> {
+    pub(crate) descriptor: &'a Vp8Descriptor,
+    pub(crate) picture_id: Option<u16>,
+    pub(crate) tl0_pic_idx: Option<u8>,
+    pub(crate) key_idx: Option<u8>,
 }
 
 /// What a connection reports.
@@ -393,15 +400,15 @@ impl Peer {
                 .marker(packet.marker)
                 .ext_vals(packet.extensions.clone())
                 .nackable(packet.nackable);
-        if let Some((descriptor, picture_id, tl0, key)) = packet.vp8 {
-            let mut patch = descriptor.patch();
-            if let Some(id) = picture_id {
+        if let Some(ids) = &packet.vp8 {
+            let mut patch = ids.descriptor.patch();
+            if let Some(id) = ids.picture_id {
                 patch = patch.picture_id(id);
             }
-            if let Some(id) = tl0 {
+            if let Some(id) = ids.tl0_pic_idx {
                 patch = patch.tl0_pic_idx(id);
             }
-            if let Some(id) = key {
+            if let Some(id) = ids.key_idx {
                 patch = patch.key_idx(id);
             }
             if let Ok(patch) = patch.build() {
