@@ -3,6 +3,7 @@ import { appendFileSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { artifacts } from './paths.mjs';
 import { startSite } from './site.mjs';
+import { startSound } from './sound.mjs';
 
 const PREFERENCES = {
   'media.navigator.streams.fake': true,
@@ -12,6 +13,7 @@ const PREFERENCES = {
   'media.autoplay.block-webaudio': false,
   'media.peerconnection.ice.loopback': true,
   'media.peerconnection.ice.obfuscate_host_addresses': false,
+  'media.cubeb.sandbox': false,
   'media.gmp-manager.updateEnabled': false,
   'media.suspend-background-video.enabled': false,
   'dom.min_background_timeout_value': 4,
@@ -32,7 +34,11 @@ const PREFERENCES = {
 export async function startFirefox(suite) {
   const executablePath = process.env.FIREFOX_BIN ?? ['/usr/bin/firefox-esr', '/usr/bin/firefox'].find(existsSync);
   if (!executablePath) throw new Error('no Firefox: run scripts/setup.sh or set FIREFOX_BIN');
-  const launch = () => puppeteer.launch({ browser: 'firefox', protocol: 'webDriverBiDi', executablePath, headless: true, extraPrefsFirefox: PREFERENCES, args: ['--width=1280', '--height=800'] });
+  const sound = await startSound();
+  const launch = () => puppeteer.launch({
+    env: { ...process.env, ...sound.env },
+    browser: 'firefox', protocol: 'webDriverBiDi', executablePath, headless: true, extraPrefsFirefox: PREFERENCES, args: ['--width=1280', '--height=800'],
+  });
   const site = await startSite();
   const idle = [await launch()];
   let busy = [];
@@ -69,6 +75,7 @@ export async function startFirefox(suite) {
     async stop() {
       for (const browser of [...busy.map((entry) => entry.browser), ...idle]) await browser.close().catch(() => {});
       await site.stop();
+      sound.stop();
     },
   };
 }
