@@ -156,7 +156,7 @@ fn attributes(value: &str) -> Result<BTreeMap<String, String>, JoinParamsError> 
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::livekit::{encode_join_request, encode_join_request_gzip};
+    use crate::livekit::encode_join_request_gzip;
     use livekit_protocol::ConnectionSettings;
 
     #[test]
@@ -195,7 +195,7 @@ mod tests {
     fn defaults_differ_by_path() {
         let v0 = params_v0("").unwrap();
         assert!(v0.auto_subscribe && !v0.single_pc && v0.subscriber_allow_pause.is_none());
-        let v1 = params_v1(&format!("join_request={}", encode_join_request(&JoinRequest::default()))).unwrap();
+        let v1 = params_v1(&format!("join_request={}", encode_join_request_gzip(&JoinRequest::default()))).unwrap();
         assert!(!v1.auto_subscribe && v1.single_pc);
         assert!(params_v0("auto_subscribe=&protocol=many").unwrap().auto_subscribe);
     }
@@ -237,6 +237,7 @@ mod tests {
         assert_eq!(params_v0("attributes=!!"), Err(JoinParamsError::Attributes));
         assert_eq!(params_v0("attributes=W10"), Err(JoinParamsError::Attributes), "a list");
         assert_eq!(params_v1("access_token=x"), Err(JoinParamsError::Missing));
+        assert_eq!(params_v1("join_request="), Err(JoinParamsError::Missing), "empty");
         assert_eq!(params_v1("join_request=!"), Err(JoinParamsError::Request(JoinRequestError::Base64)));
     }
 }

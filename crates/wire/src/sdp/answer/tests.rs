@@ -83,3 +83,13 @@ fn two_plans_for_one_section_both_apply() {
     assert!(out.contains("SAVPF 98 99") && out.contains("a=inactive"));
     assert_eq!(offered_sections(&out).map(|s| s[1].kind), Ok(SectionKind::Video));
 }
+
+#[test]
+fn an_extension_is_taken_out_of_the_picked_sections_only() {
+    let line = "a=extmap:4/sendonly urn:x-ext param\r\n";
+    let sdp = ANSWER.replace("a=mid:0\r\n", &format!("a=mid:0\r\n{line}a=extmap:5 urn:x-ext-longer\r\n"));
+    let sdp = sdp.replace("a=mid:1\r\n", &format!("a=mid:1\r\n{line}"));
+    let want = sdp.replacen(line, "", 1);
+    assert_eq!(strip_extension(&sdp, "urn:x-ext", |mid| mid == "0"), Ok(want));
+    assert_eq!(strip_extension(&sdp, "urn:other", |_| true), Ok(sdp));
+}
