@@ -116,6 +116,7 @@ pub(crate) struct Peer {
     pending: Option<SdpPendingOffer>,
     channels: [Option<ChannelId>; 3],
     negotiated: bool,
+    connected: bool,
     broken: bool,
     told_closed: bool,
 }
@@ -127,6 +128,7 @@ impl Peer {
             pending: None,
             channels: [None; 3],
             negotiated: false,
+            connected: false,
             broken: false,
             told_closed: false,
         }
@@ -141,8 +143,9 @@ impl Peer {
         self.negotiated
     }
 
+    /// The connection has come up. It stays so while an ICE restart looks for another path.
     pub(crate) fn is_connected(&self) -> bool {
-        self.rtc.is_connected()
+        self.connected
     }
 
     /// Runs `f` on the engine; a panic inside (hostile bytes in a third-party parser) ends this
@@ -277,7 +280,10 @@ impl Peer {
     fn translate(&mut self, event: Event) -> Option<PeerEvent> {
         Some(match event {
             Event::RtpPacket(packet) => PeerEvent::Packet(Box::new(packet)),
-            Event::Connected => PeerEvent::Connected,
+            Event::Connected => {
+                self.connected = true;
+                PeerEvent::Connected
+            }
             Event::IceConnectionStateChange(IceConnectionState::Disconnected) => PeerEvent::PathLost,
             Event::IceConnectionStateChange(IceConnectionState::Connected | IceConnectionState::Completed) => {
                 PeerEvent::PathBack
