@@ -196,7 +196,7 @@ pub enum Scenario {
     NodeFailure,
     Migration,
     ServerLeave,
-    SwitchCandidateProtocol,
+    SwitchCandidateProtocol { tcp: bool },
     SubscriberBandwidth { bits_per_second: u64 },
     DisconnectSignalOnResume,
     DisconnectSignalOnResumeNoMessages,

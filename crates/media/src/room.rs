@@ -24,7 +24,7 @@ use crate::speaker::SpeakerDetector;
 use crate::transport::{PeerConfig, Transports};
 use participant::Participant;
 use slotmap::SlotMap;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 use subscription::Subscription;
@@ -94,6 +94,8 @@ pub(crate) struct Room {
     counts_dirty: bool,
     speakers_at: Instant,
     quality_at: Instant,
+    /// Test clients that asked to be reached over TCP only.
+    tcp_only: BTreeSet<Identity>,
     pub(crate) closed: bool,
 }
 
@@ -139,6 +141,7 @@ impl Room {
             counts_dirty: false,
             speakers_at: ctx.now,
             quality_at: ctx.now,
+            tcp_only: BTreeSet::new(),
             closed: false,
         }
     }

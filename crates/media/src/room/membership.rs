@@ -70,12 +70,13 @@ impl Room {
             client_protocol: join.client.client_protocol,
             capabilities: join.client.capabilities.clone(),
         };
-        let (transports, now, room, peers) = (&mut *ctx.transports, ctx.now, ctx.room, ctx.peers);
+        let (transports, now, room) = (&mut *ctx.transports, ctx.now, ctx.room);
+        let tcp_only = self.tcp_only.contains(&join.identity);
+        let peer = || Peer::new(ctx.peers, tcp_only, now);
         let key = self.participants.insert_with_key(|key| {
             let owner = |target| Owner { room, participant: key, target };
-            let publisher = transports.insert(Peer::new(peers, now), owner(PcTarget::Publisher), now);
-            let subscriber =
-                (!join.single_pc).then(|| transports.insert(Peer::new(peers, now), owner(PcTarget::Subscriber), now));
+            let publisher = transports.insert(peer(), owner(PcTarget::Publisher), now);
+            let subscriber = (!join.single_pc).then(|| transports.insert(peer(), owner(PcTarget::Subscriber), now));
             Participant {
                 info,
                 client: join.client.clone(),
@@ -265,12 +266,19 @@ impl Room {
             }
             Scenario::DisconnectSignalOnResume => p.faults.drop_on_resume = Some(ctx.now),
             Scenario::DisconnectSignalOnResumeNoMessages => p.faults.drop_on_resume_silently = 3,
-            // The client restarts ICE by itself on these; the path it then takes is the network's.
-            Scenario::SwitchCandidateProtocol => {
-                let session = p.session;
-                ctx.send(session, Event::Leave { reason: LeaveReason::Unknown, action: LeaveAction::Resume });
+            // The client joins anew by itself; what it is then offered is decided here.
+            Scenario::SwitchCandidateProtocol { tcp } => {
+                let identity = p.info.identity.clone();
+                if tcp {
+                    self.tcp_only.insert(identity);
+                } else {
+                    self.tcp_only.remove(&identity);
+                }
             }
-            Scenario::SubscriberBandwidth { .. } => {}
+            Scenario::SubscriberBandwidth { bits_per_second } => {
+                p.faults.capacity = (bits_per_second > 0).then_some(bits_per_second);
+                self.choose_layers_of(key, ctx);
+            }
         }
     }
 }

@@ -82,6 +82,8 @@ pub(super) struct Faults {
     /// Dropped without a word, expected to resume, and then refused.
     pub(super) refuse_resume: bool,
     pub(super) speaking_until: Option<Instant>,
+    /// Bits per second that a video to it may have.
+    pub(super) capacity: Option<u64>,
 }
 
 /// See the module.

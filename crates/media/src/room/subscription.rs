@@ -233,6 +233,15 @@ impl Room {
         ctx.send(session, Event::SubscriptionFailed { track, code: Code::Unsupported });
     }
 
+    /// Everything a participant receives chooses again.
+    pub(super) fn choose_layers_of(&mut self, subscriber: ParticipantKey, ctx: &mut Ctx<'_>) {
+        let own: Vec<_> =
+            self.subscriptions.iter().filter(|(_, s)| s.subscriber == subscriber).map(|(k, _)| k).collect();
+        for key in own {
+            self.choose_layer(key, ctx);
+        }
+    }
+
     /// Picks the layer a subscription should receive from what is there and what is wanted.
     pub(super) fn choose_layer(&mut self, key: SubscriptionKey, ctx: &mut Ctx<'_>) {
         let Some(s) = self.subscriptions.get_mut(key) else { return };
@@ -244,7 +253,10 @@ impl Room {
         }
         let adaptive = self.participants.get(s.subscriber).is_some_and(|p| p.adaptive_stream);
         let wanted = wanted(s.settings, adaptive);
-        let layers = t.layers(ctx.now);
+        let mut layers = t.layers(ctx.now);
+        if let Some(capacity) = self.participants.get(s.subscriber).and_then(|p| p.faults.capacity) {
+            t.keep_within(capacity, &mut layers);
+        }
         s.switch.aim(&layers, &wanted);
         if let Some(layer) = s.switch.needs_keyframe() {
             let track = s.track;

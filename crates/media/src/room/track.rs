@@ -129,4 +129,15 @@ impl Track {
             })
             .collect()
     }
+
+    /// Layers announced with more bits than there is room for do not count, but for the smallest.
+    pub(super) fn keep_within(&self, bits_per_second: u64, layers: &mut [Available]) {
+        let bits = |spatial: u8| {
+            let announced = self.info.layers.iter().find(|l| l.spatial_layer == i32::from(spatial));
+            announced.map_or(0, |l| u64::from(l.bitrate))
+        };
+        for layer in layers.iter_mut().skip(1) {
+            layer.active &= bits(layer.spatial) <= bits_per_second;
+        }
+    }
 }

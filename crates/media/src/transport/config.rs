@@ -30,7 +30,7 @@ pub(crate) struct PeerConfig {
 const STATS_INTERVAL: Duration = Duration::from_secs(5);
 
 impl PeerConfig {
-    pub(crate) fn build(&self, now: Instant) -> Rtc {
+    pub(crate) fn build(&self, tcp_only: bool, now: Instant) -> Rtc {
         let mut rtc = RtcConfig::new()
             .set_ice_lite(true)
             .set_rtp_mode(true)
@@ -50,14 +50,15 @@ impl PeerConfig {
             .enable_vp9(true)
             .enable_av1(true)
             .build(now);
-        for candidate in self.candidates() {
+        for candidate in self.candidates(tcp_only) {
             rtc.add_local_candidate(candidate);
         }
         rtc
     }
 
-    fn candidates(&self) -> impl Iterator<Item = Candidate> {
-        let udp = self.udp.iter().filter_map(|a| Candidate::builder().udp().host(*a).build().ok());
+    fn candidates(&self, tcp_only: bool) -> impl Iterator<Item = Candidate> {
+        let udp =
+            self.udp.iter().filter(move |_| !tcp_only).filter_map(|a| Candidate::builder().udp().host(*a).build().ok());
         let tcp =
             self.tcp.iter().filter_map(|a| Candidate::builder().tcp().host(*a).tcptype(TcpType::Passive).build().ok());
         udp.chain(tcp)

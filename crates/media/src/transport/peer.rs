@@ -122,9 +122,10 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    pub(crate) fn new(config: &PeerConfig, now: Instant) -> Self {
+    /// With `tcp_only` the client is offered no UDP address.
+    pub(crate) fn new(config: &PeerConfig, tcp_only: bool, now: Instant) -> Self {
         Self {
-            rtc: config.build(now),
+            rtc: config.build(tcp_only, now),
             pending: None,
             channels: [None; 3],
             negotiated: false,

@@ -218,7 +218,8 @@ fn scenario(scenario: proto::simulate_scenario::Scenario) -> Option<Scenario> {
         Asked::NodeFailure(wanted) => (wanted, Scenario::NodeFailure),
         Asked::Migration(wanted) => (wanted, Scenario::Migration),
         Asked::ServerLeave(wanted) => (wanted, Scenario::ServerLeave),
-        Asked::SwitchCandidateProtocol(_) => (true, Scenario::SwitchCandidateProtocol),
+        // UDP is 0; TLS is TCP on another port.
+        Asked::SwitchCandidateProtocol(protocol) => (true, Scenario::SwitchCandidateProtocol { tcp: protocol != 0 }),
         Asked::SubscriberBandwidth(bits) => {
             (true, Scenario::SubscriberBandwidth { bits_per_second: u64::try_from(bits).unwrap_or(0) })
         }

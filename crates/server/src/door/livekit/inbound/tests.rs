@@ -223,7 +223,7 @@ fn scenarios() {
         (Asked::NodeFailure(false), None),
         (Asked::Migration(true), Some(Scenario::Migration)),
         (Asked::ServerLeave(true), Some(Scenario::ServerLeave)),
-        (Asked::SwitchCandidateProtocol(1), Some(Scenario::SwitchCandidateProtocol)),
+        (Asked::SwitchCandidateProtocol(1), Some(Scenario::SwitchCandidateProtocol { tcp: true })),
         (Asked::SubscriberBandwidth(0), Some(Scenario::SubscriberBandwidth { bits_per_second: 0 })),
         (Asked::DisconnectSignalOnResume(true), Some(Scenario::DisconnectSignalOnResume)),
         (Asked::DisconnectSignalOnResumeNoMessages(true), Some(Scenario::DisconnectSignalOnResumeNoMessages)),
