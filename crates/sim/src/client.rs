@@ -57,6 +57,8 @@ pub struct SimClient {
     pub identity: String,
     /// Its session at the server.
     pub session: SessionId,
+    /// Its network has changed: packets to where it was are gone.
+    pub has_moved: bool,
     /// Everything the server told it.
     pub events: Vec<(Instant, Event)>,
     /// What it received, by SSRC.
@@ -94,6 +96,7 @@ impl SimClient {
         Self {
             identity: identity.to_owned(),
             session,
+            has_moved: false,
             events: Vec::new(),
             recorders: BTreeMap::new(),
             mids: BTreeMap::new(),
@@ -164,15 +167,30 @@ impl SimClient {
 
     /// Its network changed: it has other addresses, and the next offer restarts ICE.
     pub(crate) fn move_to(&mut self, addresses: [SocketAddr; 2], session: SessionId) {
-        self.session = session;
+        (self.session, self.has_moved) = (session, true);
         self.publisher.move_to(addresses[0]);
         if let Some(subscriber) = &mut self.subscriber {
             subscriber.move_to(addresses[1]);
         }
-        self.pending = None;
+        self.forget_offer();
         if self.options.single_pc || self.offer_id > 0 {
             (self.restart, self.offer_wanted) = (true, true);
         }
+    }
+
+    /// The answer to an open offer will not come: what was in it is to be offered again.
+    fn forget_offer(&mut self) {
+        if self.pending.take().is_none() {
+            return;
+        }
+        let unknown = |rtc: &Rtc, mid: Mid| rtc.media(mid).is_none();
+        for publication in &mut self.publications {
+            publication.mid = publication.mid.filter(|mid| !unknown(&self.publisher.rtc, *mid));
+        }
+        let before = self.receiving.len();
+        self.receiving.retain(|mid| !unknown(&self.publisher.rtc, *mid));
+        let lost = (before - self.receiving.len()) as u32;
+        self.more = (self.more.0.max(lost), self.more.1.max(lost));
     }
 
     /// Peer connections it has.

@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tandem_core::{
-    ClientInfo, Command, Effect, Event, Grant, Join, Joined, Limits, Reply, Resume, RoomName, SessionCommand,
-    SessionId, TrackSettings,
+    ClientInfo, Command, Effect, Event, Grant, Join, Joined, Limits, Reply, Resume, RoomCommand, RoomName,
+    SessionCommand, SessionId, TrackSettings,
 };
 use tandem_media::{Protocol, Shard, ShardConfig, TxBatch};
 
@@ -184,6 +184,15 @@ impl World {
         match self.shard.apply(Command::Resume(Box::new(resume)), self.now) {
             Ok(Reply::Resumed(_)) => client.move_to(addresses, session),
             other => panic!("{} cannot resume: {other:?}", client.identity),
+        }
+    }
+
+    /// The room as the server describes it to operators.
+    pub fn describe(&mut self) -> String {
+        let room = ROOM.parse().expect("a room name");
+        match self.shard.apply(Command::Room { room, body: Box::new(RoomCommand::Debug) }, self.now) {
+            Ok(Reply::Text(text)) => text,
+            other => format!("{other:?}"),
         }
     }
 

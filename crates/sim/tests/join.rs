@@ -8,9 +8,23 @@ const SEED: u64 = 11;
 
 #[test]
 fn two_people_see_and_hear_each_other() {
+    meet(ClientOptions::default(), ClientOptions::default());
+}
+
+#[test]
+fn over_two_connections_each() {
+    meet(ClientOptions::two_connections(), ClientOptions::two_connections());
+}
+
+#[test]
+fn over_one_connection_and_two() {
+    meet(ClientOptions::default(), ClientOptions::two_connections());
+}
+
+fn meet(of_ana: ClientOptions, of_ben: ClientOptions) {
     let mut world = World::new(SEED);
-    let ana = world.join("ana", ClientOptions::default());
-    let ben = world.join("ben", ClientOptions::default());
+    let ana = world.join("ana", of_ana);
+    let ben = world.join("ben", of_ben);
     for id in [ana, ben] {
         world.publish_audio(id, "mic", 30);
         world.publish_video(id, "cam", &SIMULCAST);

@@ -47,9 +47,18 @@ fn a_publisher_that_restarts_takes_the_same_section() {
 
 #[test]
 fn a_track_published_again_on_the_same_connection() {
+    publish_again(ClientOptions::default());
+}
+
+#[test]
+fn a_track_published_again_over_two_connections() {
+    publish_again(ClientOptions::two_connections());
+}
+
+fn publish_again(options: ClientOptions) {
     let mut world = World::new(SEED + 1);
-    let ana = world.join("ana", ClientOptions::default());
-    let ben = world.join("ben", ClientOptions::default());
+    let ana = world.join("ana", options);
+    let ben = world.join("ben", options);
     for round in 0..4 {
         let cid = format!("cam{round}");
         world.publish_video(ana, &cid, &SIMULCAST);
@@ -76,7 +85,8 @@ fn a_track_published_again_on_the_same_connection() {
 #[test]
 fn more_tracks_than_sections() {
     let mut world = World::new(SEED + 2);
-    let publishers: Vec<ClientId> = (0..5).map(|n| world.join(&format!("p{n}"), ClientOptions::default())).collect();
+    let one_or_two = |n| ClientOptions { single_pc: n % 2 == 0, ..ClientOptions::default() };
+    let publishers: Vec<ClientId> = (0..5).map(|n| world.join(&format!("p{n}"), one_or_two(n))).collect();
     for id in &publishers {
         world.publish_video(*id, "cam", &SIMULCAST);
         world.publish_audio(*id, "mic", 40);

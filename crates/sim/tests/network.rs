@@ -36,9 +36,18 @@ fn a_quick_handshake_on_a_good_one() {
 
 #[test]
 fn a_network_that_changes_keeps_the_streams() {
+    moving(ClientOptions::default());
+}
+
+#[test]
+fn a_network_that_changes_keeps_the_streams_of_two_connections() {
+    moving(ClientOptions::two_connections());
+}
+
+fn moving(options: ClientOptions) {
     let mut world = World::new(SEED + 100);
-    let ana = world.join("ana", ClientOptions::default());
-    let ben = world.join("ben", ClientOptions::default());
+    let ana = world.join("ana", options);
+    let ben = world.join("ben", options);
     for id in [ana, ben] {
         world.publish_video(id, "cam", &SIMULCAST);
     }
@@ -55,6 +64,32 @@ fn a_network_that_changes_keeps_the_streams() {
             assert!(report.frames > 80, "{report:?}");
             assert!(report.longest_freeze < Duration::from_secs(1), "{report:?}");
             assert!(report.faults.is_empty(), "{:?}", report.faults);
+        }
+    }
+}
+
+/// Tracks come up while somebody's network changes, a little before, meanwhile, a little after: an
+/// exchange may be lost half way, and none may be lost for good.
+#[test]
+fn tracks_that_come_up_while_a_network_changes() {
+    for options in [ClientOptions::default(), ClientOptions::two_connections()] {
+        for milliseconds in (0..70).step_by(5) {
+            let mut world = World::new(SEED + 300 + milliseconds);
+            let ana = world.join("ana", ClientOptions::default());
+            let ben = world.join("ben", options);
+            world.publish_audio(ana, "mic", 30);
+            world.run_for(Duration::from_secs(2));
+            world.publish_video(ana, "cam", &SIMULCAST);
+            world.run_for(Duration::from_millis(milliseconds));
+            world.resume(ben);
+            world.publish_video(ana, "screen", &SIMULCAST);
+            world.run_for(Duration::from_secs(6));
+            let client = world.client(ben);
+            assert_eq!(client.mids.len(), 3, "{options:?} {milliseconds} ms");
+            for (mid, track) in &client.mids {
+                let fresh = client.last_media(mid).is_some_and(|at| world.now - at < Duration::from_millis(200));
+                assert!(fresh, "{options:?} {milliseconds} ms: nothing of {track} on {mid}");
+            }
         }
     }
 }

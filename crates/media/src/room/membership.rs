@@ -137,7 +137,6 @@ impl Room {
         let drop_signal = take_resume_fault(&mut p.faults, ctx.now);
         let last_data_sequence = p.last_data_sequence;
         p.negotiation.outstanding = None;
-        p.negotiation.offered.clear();
         // A two-connection client waits for our offer to move its receiving side to the new path;
         // a one-connection client offers by itself, and is asked again for what is still open.
         p.negotiation.needed |= p.subscriber.is_some() || !self.subscriptions.is_empty();
@@ -146,6 +145,7 @@ impl Room {
         for event in std::mem::take(&mut p.missed) {
             ctx.send(Some(resume.session), event);
         }
+        self.send_offer(key, ctx);
         let mut participants: Vec<ParticipantInfo> = self
             .left
             .iter()

@@ -193,6 +193,7 @@ impl Room {
             return;
         }
         p.negotiation.outstanding = None;
+        p.negotiation.unanswered = None;
         let offered = std::mem::take(&mut p.negotiation.offered);
         let Some(peer) = ctx.transports.peer_mut(transport) else { return };
         if sdp.len() > ctx.limits.sdp_bytes || peer.accept_answer(sdp).is_err() {
@@ -277,7 +278,7 @@ impl Room {
                 continue;
             };
             plan.add.push(OfferedMedia { kind: s.kind, stream, track: track.to_string() });
-            added.push((subscription, track));
+            added.push(subscription);
         }
         let Some(p) = self.participants.get_mut(key) else { return };
         plan.stop = std::mem::take(&mut p.negotiation.stop);
@@ -286,26 +287,30 @@ impl Room {
         let Some(peer) = ctx.transports.peer_mut(transport) else { return };
         let Some((sdp, sections)) = peer.create_offer(&plan) else { return };
         ctx.transports.refresh_ufrag(transport);
-        let session = p.session;
-        p.negotiation.outstanding = Some(ctx.now);
-        p.negotiation.offer_id += 1;
-        let id = p.negotiation.offer_id;
-        p.negotiation.offered = sections.iter().copied().zip(added.iter().map(|(s, _)| *s)).collect();
-        let mut mids: Vec<(String, Sid)> =
-            sections.iter().map(ToString::to_string).zip(added.into_iter().map(|(_, track)| track)).collect();
-        mids.extend(self.held_sections(key));
-        let sdp = strip_extension(&sdp, TRANSPORT_WIDE_CC, |_| true).unwrap_or(sdp);
-        ctx.send(session, Event::Offer { sdp, id, mids });
+        p.negotiation.offered = sections.into_iter().zip(added).collect();
+        p.negotiation.unanswered = Some(strip_extension(&sdp, TRANSPORT_WIDE_CC, |_| true).unwrap_or(sdp));
+        self.send_offer(key, ctx);
     }
 
-    /// Sections that carry a track already.
-    fn held_sections(&self, key: ParticipantKey) -> Vec<(String, Sid)> {
+    /// Sends our open offer, for the first time or, to a client that came back, once more: it may
+    /// have taken the first one, and its sections cannot be taken back.
+    pub(super) fn send_offer(&mut self, key: ParticipantKey, ctx: &mut Ctx<'_>) {
+        let mids = self.carried_sections(key);
+        let Some(p) = self.participants.get_mut(key) else { return };
+        let Some(sdp) = p.negotiation.unanswered.clone() else { return };
+        p.negotiation.outstanding = Some(ctx.now);
+        p.negotiation.offer_id += 1;
+        ctx.send(p.session, Event::Offer { sdp, id: p.negotiation.offer_id, mids });
+    }
+
+    /// Sections that carry a track, or will once our offer is answered.
+    fn carried_sections(&self, key: ParticipantKey) -> Vec<(String, Sid)> {
+        let offered = self.participants.get(key).map(|p| p.negotiation.offered.as_slice()).unwrap_or_default();
+        let offered = offered.iter().filter_map(|(mid, s)| Some((*mid, self.subscriptions.get(*s)?)));
         let own = self.subscriptions.values().filter(|s| s.subscriber == key);
-        own.filter_map(|s| {
-            let mid = s.slot.as_ref()?.mid.to_string();
-            Some((mid, self.tracks.get(s.track)?.info.sid.clone()))
-        })
-        .collect()
+        let held = own.filter_map(|s| Some((s.slot.as_ref()?.mid, s)));
+        let sections = offered.chain(held);
+        sections.filter_map(|(mid, s)| Some((mid.to_string(), self.tracks.get(s.track)?.info.sid.clone()))).collect()
     }
 
     /// Offers nobody answered.

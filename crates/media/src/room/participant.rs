@@ -52,6 +52,8 @@ pub(super) struct Negotiation {
     pub(super) outstanding: Option<Instant>,
     /// Number of our last offer.
     pub(super) offer_id: u32,
+    /// Our offer that has no answer yet.
+    pub(super) unanswered: Option<String>,
     /// Subscriptions in our outstanding offer, by section.
     pub(super) offered: Vec<(Mid, SubscriptionKey)>,
     /// Sections to stop with our next offer.
