@@ -59,7 +59,6 @@ export class Wire {
     const wire = new Wire();
     wire.door = door;
     wire.messages = [];
-    wire.texts = 0;
     wire.closed = null;
     wire.refused = null;
     const socket = new WebSocket(url(server, door, jwt, options), { headers });
@@ -68,8 +67,7 @@ export class Wire {
       if (binary) {
         wire.messages.push(P.SignalResponse.fromBinary(data).message);
       } else {
-        wire.texts++;
-        wire.messages.push(P.SignalResponse.fromJson(JSON.parse(data.toString()), { ignoreUnknownFields: true }).message);
+        wire.messages.push({ ...P.SignalResponse.fromJson(JSON.parse(data.toString()), { ignoreUnknownFields: true }).message, text: true });
       }
     });
     socket.on('close', (code, reason) => (wire.closed = { code, reason: reason.toString() }));

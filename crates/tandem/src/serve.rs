@@ -73,12 +73,15 @@ impl Parts {
             .await
             .map_err(|error| taken("port", "--port", bind, config.port, &error))?;
         let http_address = http.local_addr()?;
-        let (media_tcp, tcp_port) = tcp::listen(bind, config.tcp_port)
+        // Firefox reaches no loopback address with media, so a development node takes it on the
+        // machine's own address too. What comes without credentials of a session is dropped.
+        let media = if config.dev && config.bind.is_none() { Ipv4Addr::UNSPECIFIED.into() } else { bind };
+        let (media_tcp, tcp_port) = tcp::listen(media, config.tcp_port)
             .await
             .map_err(|error| Failure(format!("{error}; choose another one with --tcp-port")))?;
         let (sender, notices) = mpsc::channel(NOTICES);
         let options = ShardOptions {
-            bind,
+            bind: media,
             udp_port: config.udp_port,
             count: config.shard_count(),
             public_ips: config.public_ip.clone(),

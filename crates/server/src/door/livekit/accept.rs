@@ -112,6 +112,9 @@ fn admit(node: &Node, mode: Mode, query: &str, headers: &HeaderMap) -> Result<Vi
     }
     let identity = grant.identity.clone().ok_or_else(|| Refusal::bad_request("identity cannot be empty"))?;
     let room = grant.room.clone().ok_or_else(|| Refusal::bad_request("no room name"))?;
+    // Go clients bring their join request to `/rtc`: the request decides, not the path.
+    let asks_for_one = query.split('&').any(|pair| pair.starts_with("join_request="));
+    let mode = if asks_for_one { Mode::One } else { mode };
     let params = match mode {
         Mode::One => params_v1(query),
         Mode::Two => params_v0(query),
