@@ -16,7 +16,7 @@ pub(crate) fn describe(tandem: &Path) {
     println!("kernel    {}", read("/proc/sys/kernel/osrelease").trim());
     println!("load      {} (1, 5, 15 minutes)", read("/proc/loadavg").split(' ').take(3).collect::<Vec<_>>().join(" "));
     println!("server    {}, one shard, on a core of its own; loopback, clients on another core", tandem.display());
-    println!("load      VP8 2 Mbit/s at 30 fps, packets of 1120 bytes in one burst per frame");
+    println!("work      VP8 2 Mbit/s at 30 fps, packets of 1120 bytes in one burst per frame");
     println!();
 }
 
