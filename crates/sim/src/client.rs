@@ -6,13 +6,12 @@ mod publication;
 
 use crate::media::{AudioSource, Encoding, MediaPacket, VideoSource, Vp8View};
 use crate::recorder::{Received, Recorder};
-use pc::Pc;
+use pc::{Pc, channel};
 use publication::{Publication, Source, announcement};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use str0m::change::{SdpAnswer, SdpOffer, SdpPendingOffer};
-use str0m::channel::{ChannelConfig, Reliability};
 use str0m::format::Codec;
 use str0m::media::{Direction, KeyframeRequestKind, MediaKind, Mid, Pt, Rid};
 use str0m::rtp::{ExtensionValues, RtpPacket, RtpWrite, Ssrc};
@@ -442,10 +441,4 @@ fn write(rtc: &mut Rtc, mid: Mid, rid: Option<Rid>, pt: Pt, packet: MediaPacket,
     let nackable = packet.audio_level.is_none();
     let write = RtpWrite::new(pt, packet.seq.into(), packet.timestamp, now, packet.payload);
     stream.write_rtp(write.marker(packet.marker).nackable(nackable).ext_vals(extensions));
-}
-
-fn channel(label: &str) -> ChannelConfig {
-    let ordered = label == "_reliable";
-    let reliability = if ordered { Reliability::Reliable } else { Reliability::MaxRetransmits { retransmits: 0 } };
-    ChannelConfig { label: label.to_owned(), ordered, reliability, negotiated: None, protocol: String::new() }
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::time::Instant;
+use str0m::channel::{ChannelConfig, Reliability};
 use str0m::net::{Protocol, Receive};
 use str0m::{Candidate, Event, Input, Output, Rtc, RtcConfig};
 
@@ -74,4 +75,11 @@ impl Pc {
     pub(super) fn take_outgoing(&mut self) -> Vec<Vec<u8>> {
         std::mem::take(&mut self.outgoing)
     }
+}
+
+/// One of LiveKit's data channels as clients open them.
+pub(super) fn channel(label: &str) -> ChannelConfig {
+    let ordered = label == "_reliable";
+    let reliability = if ordered { Reliability::Reliable } else { Reliability::MaxRetransmits { retransmits: 0 } };
+    ChannelConfig { label: label.to_owned(), ordered, reliability, negotiated: None, protocol: String::new() }
 }
