@@ -123,7 +123,7 @@ fn taken(what: &str, flag: &str, bind: IpAddr, port: u16, error: &std::io::Error
 
 fn banner(config: &Config, parts: &Parts) {
     let open = if config.bind_address().is_loopback() {
-        "Only this machine can reach it."
+        "Only this machine can enter; media is taken on its network address too."
     } else {
         "EVERYBODY who can reach this machine can enter and change everything."
     };

@@ -277,8 +277,8 @@ fn a_taken_port_is_named() {
     let (udp, tcp) = (server.ready["udp"][0].to_string(), server.ready["tcp"].to_string());
     for (http, udp, tcp, want, flag) in [
         (port, "0", "0", format!("tandem: cannot use port {port} on 127.0.0.1: "), "--port"),
-        ("0", udp.as_str(), "0", format!("tandem: cannot use UDP port {udp} on 127.0.0.1: "), "--udp-port"),
-        ("0", "0", tcp.as_str(), format!("tandem: cannot use TCP port {tcp} on 127.0.0.1: "), "--tcp-port"),
+        ("0", udp.as_str(), "0", format!("tandem: cannot use UDP port {udp} on 0.0.0.0: "), "--udp-port"),
+        ("0", "0", tcp.as_str(), format!("tandem: cannot use TCP port {tcp} on 0.0.0.0: "), "--tcp-port"),
     ] {
         let args = ["serve", "--dev", "--log-level", "error", "--port", http, "--udp-port", udp, "--tcp-port", tcp];
         let output = run(&args, &server.folder.0);
