@@ -148,23 +148,21 @@ func (c *camera) frame(number uint32) []byte {
 	return frame
 }
 
-// sink reads a subscribed track and keeps account of what came and what is missing.
+// sink reads a subscribed track and keeps every packet once, by its sequence number made unique.
 type sink struct {
 	mu       sync.Mutex
 	mime     string
-	packets  int
-	last     uint16
-	missing  int
+	seen     map[int64]*rtp.Packet
+	first    int64
+	last     int64
 	repeated int
-	frames   []uint32
-	layers   []uint32
-	sizes    []int
-	markers  int
-	current  []byte
 }
 
 func (s *sink) read(track *webrtc.TrackRemote) {
+	s.mu.Lock()
 	s.mime = track.Codec().MimeType
+	s.seen = map[int64]*rtp.Packet{}
+	s.mu.Unlock()
 	for {
 		packet, _, err := track.ReadRTP()
 		if err != nil {
@@ -177,66 +175,66 @@ func (s *sink) read(track *webrtc.TrackRemote) {
 func (s *sink) take(packet *rtp.Packet) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.packets > 0 {
-		step := int16(packet.SequenceNumber - s.last)
-		switch {
-		case step > 1:
-			s.missing += int(step) - 1
-		case step <= 0:
-			// Out of order or sent again: it fills a hole that was counted before, or it is a repetition.
-			if step < 0 {
-				s.missing--
-			} else {
-				s.repeated++
-			}
-		}
-		if step > 0 {
-			s.last = packet.SequenceNumber
-		}
-	} else {
-		s.last = packet.SequenceNumber
+	if len(s.seen) == 0 {
+		s.first = int64(packet.SequenceNumber) + 1<<20
+		s.last = s.first
 	}
-	s.packets++
-	if packet.Marker {
-		s.markers++
-	}
-	if s.mime != webrtc.MimeTypeVP8 || len(packet.Payload) == 0 {
+	at := s.last + int64(int16(packet.SequenceNumber-uint16(s.last)))
+	if _, known := s.seen[at]; known {
+		s.repeated++
 		return
 	}
-	var vp8 codecs.VP8Packet
-	payload, err := vp8.Unmarshal(packet.Payload)
-	if err != nil {
-		return
-	}
-	if vp8.S == 1 && vp8.PID == 0 {
-		s.current = nil
-	}
-	s.current = append(s.current, payload...)
-	if packet.Marker && len(s.current) >= stamp+8 {
-		s.frames = append(s.frames, binary.BigEndian.Uint32(s.current[stamp:]))
-		s.layers = append(s.layers, binary.BigEndian.Uint32(s.current[stamp+4:]))
-		s.sizes = append(s.sizes, len(s.current))
-	}
+	s.seen[at] = packet
+	s.last = max(s.last, at)
+	s.first = min(s.first, at)
 }
 
 type account struct {
-	packets, missing, repeated, frames int
-	layer                              uint32
-	holes                              int
-	size                               int
+	packets, missing, repeated int
+	frames, holes              int
+	layer                      uint32
+	size                       int
 }
 
+// account puts the packets in order and says what is there. A packet that came twice, because it was sent again while the
+// first was only late, does no harm; one that never came is missing.
 func (s *sink) account() account {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	a := account{packets: s.packets, missing: s.missing, repeated: s.repeated, frames: len(s.frames)}
-	for i := 1; i < len(s.frames); i++ {
-		if s.layers[i] == s.layers[i-1] && s.frames[i] != s.frames[i-1]+1 {
+	a := account{packets: len(s.seen), repeated: s.repeated}
+	if a.packets == 0 {
+		return a
+	}
+	a.missing = int(s.last-s.first) + 1 - a.packets
+	if s.mime != webrtc.MimeTypeVP8 {
+		return a
+	}
+	var frame []byte
+	var before, layer uint32
+	for at := s.first; at <= s.last; at++ {
+		packet := s.seen[at]
+		if packet == nil || len(packet.Payload) == 0 {
+			continue
+		}
+		var vp8 codecs.VP8Packet
+		payload, err := vp8.Unmarshal(packet.Payload)
+		if err != nil {
+			continue
+		}
+		if vp8.S == 1 && vp8.PID == 0 {
+			frame = nil
+		}
+		frame = append(frame, payload...)
+		if !packet.Marker || len(frame) < stamp+8 {
+			continue
+		}
+		number := binary.BigEndian.Uint32(frame[stamp:])
+		a.layer, a.size = binary.BigEndian.Uint32(frame[stamp+4:]), len(frame)
+		if a.frames > 0 && a.layer == layer && number != before+1 {
 			a.holes++
 		}
-	}
-	if len(s.layers) > 0 {
-		a.layer, a.size = s.layers[len(s.layers)-1], s.sizes[len(s.sizes)-1]
+		before, layer = number, a.layer
+		a.frames++
 	}
 	return a
 }

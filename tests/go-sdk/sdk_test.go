@@ -30,7 +30,7 @@ func TestVideoWithoutLoss(t *testing.T) {
 				eventually(t, 15*time.Second, "three hundred packets", func() bool { s := of("video"); return s != nil && s.account().packets > 300 })
 				got := of("video").account()
 				require.Zero(t, got.missing, "missing packets: %+v", got)
-				require.Zero(t, got.repeated, "%+v", got)
+				require.LessOrEqual(t, got.repeated, 3, "%+v", got)
 				if mime == webrtc.MimeTypeVP8 {
 					require.Zero(t, got.holes, "frames that are not there: %+v", got)
 					require.Greater(t, got.frames, 50)
@@ -56,7 +56,7 @@ func TestAudioWithoutLoss(t *testing.T) {
 		eventually(t, 15*time.Second, "two hundred packets", func() bool { s := of("audio"); return s != nil && s.account().packets > 200 })
 		got := of("audio").account()
 		require.Zero(t, got.missing, "%+v", got)
-		require.Zero(t, got.repeated, "%+v", got)
+		require.LessOrEqual(t, got.repeated, 3, "%+v", got)
 	})
 }
 
