@@ -180,17 +180,15 @@ bothModes('quality', ({ mode, join, room }) => {
     await sees(ben, 'ana', 15);
   });
 
-  test('vp9 with scalable layers goes up and down', async () => {
+  // Layers inside one stream are not taken apart: every viewer gets the whole picture (docs/doors/livekit.md).
+  test('vp9 with scalable layers is seen whole, whatever quality is asked for', async () => {
     const name = room('vp9-svc');
-    // The server forwards what it gets; the publisher leaves out what nobody wants (dynacast).
-    const [ana, ben] = await Promise.all([join(name, 'ana', { settings: { options: { dynacast: true } } }), join(name, 'ben')]);
+    const [ana, ben] = await Promise.all([join(name, 'ana'), join(name, 'ben')]);
     await publishPicture(ana, { id: 9, ...LAYERS, options: { videoCodec: 'vp9', backupCodec: false, simulcast: true } });
     await sees(ben, 'ana', 9, { timeoutMs: 25_000 });
-    await setQuality(ben, 'LOW');
-    await becomes(ben, (w) => w > 0 && w <= 320, 'a small one', 30_000);
-    await sees(ben, 'ana', 9);
-    await setQuality(ben, 'HIGH');
     await becomes(ben, (w) => w >= 640, 'a large one', 30_000);
+    await setQuality(ben, 'LOW');
+    await flows(ben, 'ana');
     await sees(ben, 'ana', 9);
   });
 
