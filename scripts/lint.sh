@@ -19,6 +19,7 @@ step "clippy" cargo clippy --profile sim --all-targets --workspace -- -D warning
 step "licences and bans" cargo deny --log-level error check bans licenses sources
 step "borders between crates" bash scripts/check-borders.sh
 step "sizes of files" bash scripts/check-sizes.sh
+step "web app: build" bash scripts/app.sh
 step "web app: types and format" npm run --silent check --prefix clients
 step "tests and scripts: JavaScript" javascript
 step "scripts: shell" shells

@@ -57,6 +57,7 @@ mod tests {
 
     #[test]
     fn up_at_once_down_when_sure() {
+        #[expect(clippy::disallowed_methods, reason = "any instant will do")]
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let mut dynacast = Dynacast::new(start);
