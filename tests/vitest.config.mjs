@@ -6,7 +6,8 @@ export default defineConfig({
     fileParallelism: false,
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    retry: 0,
+    // Real browsers on a small shared machine: in CI a second try tells a hiccup from a fault.
+    retry: process.env.CI ? 1 : 0,
     bail: 0,
     passWithNoTests: false,
     pool: 'forks',

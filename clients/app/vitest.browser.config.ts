@@ -8,5 +8,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Every file runs a browser of its own; beside each other they starve on small machines.
     fileParallelism: false,
+    // In CI a second try tells a hiccup of the machine from a fault.
+    retry: process.env.CI ? 1 : 0,
   },
 });

@@ -14,6 +14,8 @@ export default defineConfig({
     fileParallelism: false,
     // One of the tests compares megabytes and holds the event loop for seconds; what runs beside it runs out of time.
     maxConcurrency: 1,
+    // In CI a second try tells a hiccup of the machine from a fault.
+    retry: process.env.CI ? 1 : 0,
     pool: 'forks',
     server: { deps: { inline: [/@livekit\/rtc-node\/src\//] } },
   },
