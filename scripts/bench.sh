@@ -12,4 +12,9 @@ cd "$(dirname "$0")/.."
 cargo build --quiet --release --package tandem
 cargo build --quiet --release --package tandem-sim --bins
 target="${CARGO_TARGET_DIR:-target}"
-exec "$target/release/bench" --binaries "$target/release" "$@"
+status=0
+"$target/release/bench" --binaries "$target/release" "$@" || status=1
+# What a person waits for: needs Chromium and the packages of tests/.
+bash scripts/setup.sh test
+TANDEM_BIN="$PWD/$target/release/tandem" node tests/bench/first-frame.mjs || status=1
+exit $status
