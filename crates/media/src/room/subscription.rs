@@ -258,7 +258,9 @@ impl Room {
             t.keep_within(capacity, &mut layers);
         }
         s.switch.aim(&layers, &wanted);
-        if let Some(layer) = s.switch.needs_keyframe() {
+        // A keyframe that comes before the subscriber can take it is lost, and the next would have to
+        // wait for the interval.
+        if let Some(layer) = s.switch.needs_keyframe().filter(|_| s.live) {
             let track = s.track;
             self.want_keyframe(track, layer, ctx);
         }
