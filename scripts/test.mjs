@@ -147,6 +147,8 @@ line('suite', 'passed', 'failed', 'skipped', 'seconds');
 for (const row of table) console.log(color(row.failed ? 31 : 32, [row.name.padEnd(14), ...[row.passed, row.failed, row.skipped ?? 0, Math.round(row.seconds)].map((n) => String(n).padStart(9))].join('')));
 const failures = table.flatMap((row) => row.failures.map((failure) => `${row.name}: ${failure}`));
 if (failures.length) console.log(`\nfailed:\n${failures.map((f) => `  ${f}`).join('\n')}`);
+const retried = table.flatMap((row) => (row.retried ?? []).map((test) => `${row.name}: ${test}`));
+if (retried.length) console.log(`\npassed or failed only at a second try (look at these, they are not sound):\n${retried.map((t) => `  ${t}`).join('\n')}`);
 const passed = table.reduce((n, row) => n + row.passed, 0);
 const failed = table.reduce((n, row) => n + row.failed, 0) + (stopped ? 1 : 0);
 console.log(`\n${Math.round((Date.now() - began) / 1000)} seconds; logs and pictures are in test-artifacts/`);

@@ -10,7 +10,7 @@ let server;
 let chromium;
 let firefox;
 beforeAll(async () => {
-  server = await startServer({ suite: 'firefox', args: ['--bind', '0.0.0.0'] });
+  server = await startServer({ suite: 'firefox' });
   chromium = await startStage('firefox');
   firefox = await startFirefox('firefox');
 });

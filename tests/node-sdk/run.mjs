@@ -4,11 +4,12 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { artifacts, TESTS } from '../lib/paths.mjs';
-import { report, vitestCounts } from '../lib/results.mjs';
+import { report, retriedTests, retriesFile, vitestCounts } from '../lib/results.mjs';
 import { API_KEY, API_SECRET, startServer } from '../lib/server.mjs';
 
 const EXPECTED = 29;
 const repeat = Number(process.env.REPEAT ?? 1);
+const retries = retriesFile('node-sdk');
 const started = Date.now();
 const total = { passed: 0, failed: 0, skipped: 0, failures: [] };
 
@@ -19,8 +20,8 @@ for (let round = 1; round <= repeat; round++) {
   const child = spawn(
     process.execPath,
     [join(TESTS, 'node_modules/vitest/vitest.mjs'), 'run', '--config', join(TESTS, 'node-sdk/vitest.config.mjs'),
-      '--no-file-parallelism', '--reporter=verbose', '--reporter=json', `--outputFile.json=${output}`, ...process.argv.slice(2)],
-    { stdio: 'inherit', cwd: TESTS, env: { ...process.env, LIVEKIT_URL: server.ws, LIVEKIT_API_KEY: API_KEY, LIVEKIT_API_SECRET: API_SECRET } },
+      '--no-file-parallelism', '--reporter=verbose', '--reporter=json', `--reporter=${join(TESTS, 'lib/retries.mjs')}`, `--outputFile.json=${output}`, ...process.argv.slice(2)],
+    { stdio: 'inherit', cwd: TESTS, env: { ...process.env, LIVEKIT_URL: server.ws, LIVEKIT_API_KEY: API_KEY, LIVEKIT_API_SECRET: API_SECRET, RETRIES_FILE: retries } },
   );
   const code = await new Promise((done) => child.on('exit', (status) => done(status ?? 1)));
   const counts = existsSync(output)
@@ -38,5 +39,5 @@ for (let round = 1; round <= repeat; round++) {
   total.failed = total.failed + Math.max(counts.failed, counts.failures.length);
   total.failures.push(...counts.failures.map((name) => `round ${round}: ${name}`));
 }
-report('node-sdk', { ...total, seconds: (Date.now() - started) / 1000 });
+report('node-sdk', { ...total, retried: retriedTests(retries), seconds: (Date.now() - started) / 1000 });
 process.exit(total.failures.length > 0 ? 1 : 0);
