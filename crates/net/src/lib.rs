@@ -13,6 +13,7 @@
 mod mailbox;
 mod shard_loop;
 mod start;
+pub mod stream_loop;
 pub mod tcp;
 mod udp;
 
