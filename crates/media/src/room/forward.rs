@@ -215,6 +215,12 @@ impl Subscription {
         if !self.live || self.slot.is_none() {
             return;
         }
+        if let Some(at) = self.opens_at {
+            if now < at {
+                return;
+            }
+            self.opens_at = None;
+        }
         let decision = self.switch.decide(inbound.layer, inbound.keyframe, inbound.payload.video.is_some());
         if !decision.forward {
             return;

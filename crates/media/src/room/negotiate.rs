@@ -5,6 +5,7 @@
 //! what it publishes and answers what we offer it to receive.
 
 use super::participant::{Slot, Spare};
+use super::subscription::ANSWER_TRAVELS;
 use super::{Ctx, ParticipantKey, Room, SubscriptionKey, TrackKey};
 use crate::rewrite::Rewrite;
 use crate::transport::{OfferPlan, OfferedMedia};
@@ -170,6 +171,7 @@ impl Room {
         let connected = ctx.transports.peer(p.publisher).is_some_and(crate::transport::Peer::is_connected);
         if let Some(s) = self.subscriptions.get_mut(waiting) {
             s.slot = Some(slot);
+            s.opens_at = (kind == MediaKind::Audio).then(|| ctx.now + ANSWER_TRAVELS);
         }
         if connected {
             self.go_live(waiting, ctx);

@@ -5,6 +5,7 @@ use super::{Ctx, ParticipantKey, Room, SubscriptionKey, TrackKey};
 use crate::select::{LayerSwitch, Wanted};
 use crate::transport::TransportKey;
 use smallvec::SmallVec;
+use std::time::{Duration, Instant};
 use str0m::media::{MediaKind, Pt};
 use tandem_core::{Code, Event, SubscriptionPermission, TrackKind, TrackSettings};
 
@@ -18,6 +19,11 @@ pub(super) struct Translation {
     pub(super) unwrap_red: bool,
 }
 
+/// One-connection clients learn of a new stream from our answer, which takes the slower way
+/// through signalling. Audio of a stream a client has not heard of yet is lost there, ten packets
+/// of it with pion, whose search for the stream eats them. Video waits for a keyframe anyway.
+pub(super) const ANSWER_TRAVELS: Duration = Duration::from_millis(20);
+
 /// One edge from a track to a participant.
 pub(super) struct Subscription {
     pub(super) track: TrackKey,
@@ -28,6 +34,8 @@ pub(super) struct Subscription {
     pub(super) slot: Option<Slot>,
     /// The connection is up and the track is not paused.
     pub(super) live: bool,
+    /// Audio waits until then: see [`ANSWER_TRAVELS`].
+    pub(super) opens_at: Option<Instant>,
     pub(super) settings: Option<TrackSettings>,
     pub(super) switch: LayerSwitch,
     pub(super) translations: SmallVec<[Translation; 2]>,
@@ -114,6 +122,7 @@ impl Room {
             settings,
             switch: LayerSwitch::default(),
             translations: SmallVec::new(),
+            opens_at: None,
             refused: false,
         });
         t.subscribers.push(key);
