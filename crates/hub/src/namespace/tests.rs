@@ -1,0 +1,68 @@
+use super::*;
+
+fn caller<'a>(user: &'a str, subscribed: bool, capabilities: &'a [Capability]) -> Caller<'a> {
+    Caller { user, insecure: false, subscribed, capabilities }
+}
+
+#[test]
+fn names_are_taken_apart() {
+    let parse = |name| ChannelParts::parse(name, 255, false);
+    let parts = parse("$chat:a#42,43").unwrap();
+    assert!(parts.private && parts.namespace == "chat" && parts.users == Some("42,43"));
+    assert!(parts.is_of("43") && !parts.is_of("4") && !parts.is_of(""));
+    assert_eq!(parse("news").unwrap().namespace, "");
+    assert_eq!(parse(""), Err(ChannelNameError::Empty));
+    assert_eq!(parse(&"x".repeat(256)), Err(ChannelNameError::TooLong(255)));
+    assert_eq!(parse("привет"), Err(ChannelNameError::Characters));
+    assert!(Namespaces::dev().parse("room:привет").is_ok());
+}
+
+#[test]
+fn development_is_open_but_not_to_everything() {
+    let all = Namespaces::dev();
+    let subscribe = |name: &str, user: &str| {
+        let parts = all.parse(name).unwrap();
+        let options = all.options_of(&parts).unwrap();
+        all.may_subscribe(&caller(user, false, &[]), &parts, &options)
+    };
+    assert_eq!(subscribe("news", ""), Ok(()));
+    assert_eq!(subscribe("any:thing", ""), Ok(()));
+    assert_eq!(subscribe("$secret", "42"), Err(Refusal::Denied));
+    assert_eq!(subscribe("x#42", "42"), Ok(()));
+    assert_eq!(subscribe("x#42", "43"), Err(Refusal::Denied));
+    assert_eq!(subscribe("room:demo", "42"), Err(Refusal::Denied));
+    assert_eq!(all.options_of(&all.parse("short:x").unwrap()).unwrap().history_ttl, Duration::from_secs(2));
+}
+
+#[test]
+fn subscribers_may_what_others_may_not() {
+    let options = NamespaceOptions {
+        allow_publish_for_subscriber: true,
+        allow_presence_for_subscriber: true,
+        presence: true,
+        ..NamespaceOptions::default()
+    };
+    let all = Namespaces::default();
+    let parts = ChannelParts::parse("news", 255, false).unwrap();
+    assert!(all.may_publish(&caller("ana", true, &[]), &parts, &options).is_ok());
+    assert_eq!(all.may_publish(&caller("ana", false, &[]), &parts, &options), Err(Refusal::Denied));
+    assert_eq!(all.may_publish(&caller("", true, &[]), &parts, &options), Err(Refusal::Denied));
+    assert!(all.may_presence(&caller("ana", true, &[]), &parts, &options).is_ok());
+    assert_eq!(all.may_history(&caller("ana", true, &[]), &parts, &options), Err(Refusal::NotAvailable));
+}
+
+#[test]
+fn capabilities_open_what_namespaces_do_not() {
+    let capability = Capability::of(&["room:demo".to_owned(), "feed:*".to_owned()], &["sub".to_owned(), "pub".to_owned()]);
+    let all = Namespaces::dev();
+    let may = |name: &str, act: fn(&Namespaces, &Caller<'_>, &ChannelParts<'_>, &NamespaceOptions) -> Result<(), Refusal>| {
+        let parts = all.parse(name).unwrap();
+        let options = all.options_of(&parts).unwrap();
+        act(&all, &caller("ana", false, std::slice::from_ref(&capability)), &parts, &options)
+    };
+    assert_eq!(may("room:demo", Namespaces::may_subscribe), Ok(()));
+    assert_eq!(may("room:demo", Namespaces::may_publish), Ok(()));
+    assert_eq!(may("room:demo", Namespaces::may_history), Err(Refusal::Denied));
+    assert_eq!(may("room:other", Namespaces::may_subscribe), Err(Refusal::Denied));
+    assert_eq!(may("feed:x", Namespaces::may_subscribe), Ok(()));
+}
