@@ -3,6 +3,7 @@
 //! The issuer of a token names the key that signed it. Times have a minute of leeway. A claim that
 //! is absent is not the same as one that is false: defaults are resolved here, once.
 
+pub mod channel;
 mod claims;
 mod keys;
 pub mod store;

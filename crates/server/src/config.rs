@@ -4,6 +4,7 @@
 //! all of it once; the example file, the JSON schema and the search for misspelt names use that
 //! list, and a test keeps it equal to the structs here.
 
+pub mod channels;
 mod error;
 pub mod options;
 mod write;
@@ -12,6 +13,7 @@ pub use error::ConfigError;
 pub use options::{Kind, Setting, unknown_environment};
 pub use write::{example, schema};
 
+use channels::raw;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -54,10 +56,34 @@ pub struct Config {
     pub log: Log,
     /// Relay.
     pub turn: Turn,
+    /// Connections to channels.
+    pub client: raw::Client,
+    /// Channels.
+    pub channel: raw::Channel,
+    /// Server API of channels.
+    pub http_api: raw::HttpApi,
+    /// Backends with names.
+    pub proxies: Vec<raw::Proxy>,
+    /// Remote procedures.
+    pub rpc: raw::Rpc,
+    /// Transport of channels.
+    pub websocket: raw::WebSocket,
+    /// Transport of channels.
+    pub http_stream: raw::Transport,
+    /// Transport of channels.
+    pub sse: raw::Transport,
+    /// Upstream half of the two above.
+    pub emulation: raw::Emulation,
+    /// Transport of channels, one way.
+    pub uni_websocket: raw::Transport,
+    /// Transport of channels, one way.
+    pub uni_sse: raw::Transport,
+    /// Transport of channels, one way.
+    pub uni_http_stream: raw::Transport,
 }
 
 /// Text that no log shows.
-#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Secret(pub String);
 
@@ -145,6 +171,18 @@ impl Default for Config {
             limits: Bounds::default(),
             log: Log::default(),
             turn: Turn::default(),
+            client: raw::Client::default(),
+            channel: raw::Channel::default(),
+            http_api: raw::HttpApi::default(),
+            proxies: Vec::new(),
+            rpc: raw::Rpc::default(),
+            websocket: raw::WebSocket::default(),
+            http_stream: raw::Transport::default(),
+            sse: raw::Transport::default(),
+            emulation: raw::Emulation::default(),
+            uni_websocket: raw::Transport::default(),
+            uni_sse: raw::Transport::default(),
+            uni_http_stream: raw::Transport::default(),
         }
     }
 }

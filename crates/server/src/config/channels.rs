@@ -1,0 +1,12 @@
+//! Settings of channels: the sections of the file, named as in Centrifugo 6 so that its files can
+//! be taken over, and what the server makes of them.
+
+mod convert;
+pub mod raw;
+mod settings;
+mod span;
+
+pub use settings::{
+    ChannelSettings, ClientProxyNames, ClientSettings, HttpApiSettings, ProxySettings, WebSocketSettings,
+};
+pub use span::Span;
