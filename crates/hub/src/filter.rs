@@ -142,7 +142,8 @@ fn compare(raw: &RawFilter) -> Result<Filter, FilterFault> {
         return Err(FilterFault("a comparison needs a key"));
     }
     let text = || raw.val.clone();
-    let set = || if raw.vals.is_empty() { Err(FilterFault("this comparison needs vals")) } else { Ok(raw.vals.clone()) };
+    let set =
+        || if raw.vals.is_empty() { Err(FilterFault("this comparison needs vals")) } else { Ok(raw.vals.clone()) };
     let number = |bound| {
         let value = Decimal::parse(&raw.val).ok_or(FilterFault("this comparison needs a number"))?;
         Ok(Comparison::Number(bound, value))

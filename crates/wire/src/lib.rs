@@ -13,10 +13,13 @@
 #![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
+pub mod centrifuge;
 pub mod data_packet;
 pub mod data_track;
+pub mod fossil;
 pub mod livekit;
 pub mod rfc4571;
 pub mod rtp;
 pub mod sdp;
 pub mod stun;
+pub mod websocket;

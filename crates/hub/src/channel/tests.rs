@@ -29,7 +29,13 @@ fn what_was_missed_comes_back_or_word_that_it_is_lost() {
     assert_eq!(texts(&recovered.publications), ["c", "d"]);
     assert!(channel.recover(4, "epoch", 10, 1000).complete);
     assert!(channel.recover(1, "", 10, 1000).complete, "no epoch yet");
-    for (offset, epoch, limit, now) in [(0, "epoch", 10, 1000), (2, "other", 10, 1000), (2, "epoch", 1, 1000), (5, "epoch", 10, 1000), (2, "epoch", 10, 12_000)] {
+    for (offset, epoch, limit, now) in [
+        (0, "epoch", 10, 1000),
+        (2, "other", 10, 1000),
+        (2, "epoch", 1, 1000),
+        (5, "epoch", 10, 1000),
+        (2, "epoch", 10, 12_000),
+    ] {
         let lost = channel.recover(offset, epoch, limit, now);
         assert!(!lost.complete && lost.publications.is_empty(), "{offset} {epoch} {limit} {now}");
     }

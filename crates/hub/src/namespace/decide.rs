@@ -1,6 +1,6 @@
 //! Who may do what in a channel.
 
-use super::{ChannelParts, Namespaces, NamespaceOptions};
+use super::{ChannelParts, NamespaceOptions, Namespaces};
 use crate::code::ErrorCode;
 
 /// Why not.
@@ -94,7 +94,12 @@ impl Namespaces {
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub fn may_subscribe(&self, who: &Caller<'_>, parts: &ChannelParts<'_>, o: &NamespaceOptions) -> Result<(), Refusal> {
+    pub fn may_subscribe(
+        &self,
+        who: &Caller<'_>,
+        parts: &ChannelParts<'_>,
+        o: &NamespaceOptions,
+    ) -> Result<(), Refusal> {
         if parts.private {
             return Err(Refusal::Denied);
         }
@@ -115,10 +120,16 @@ impl Namespaces {
     /// # Errors
     /// See [`Refusal`].
     pub fn may_publish(&self, who: &Caller<'_>, parts: &ChannelParts<'_>, o: &NamespaceOptions) -> Result<(), Refusal> {
-        self.may(who, parts, o, |c| c.publish, |who, o| {
-            who.is_client(o.allow_publish_for_client, o.allow_publish_for_anonymous)
-                || who.is_subscriber(o.allow_publish_for_subscriber, o.allow_publish_for_anonymous)
-        })
+        self.may(
+            who,
+            parts,
+            o,
+            |c| c.publish,
+            |who, o| {
+                who.is_client(o.allow_publish_for_client, o.allow_publish_for_anonymous)
+                    || who.is_subscriber(o.allow_publish_for_subscriber, o.allow_publish_for_anonymous)
+            },
+        )
     }
 
     /// Whether somebody may read the history.
@@ -129,24 +140,41 @@ impl Namespaces {
         if !o.has_history() {
             return Err(Refusal::NotAvailable);
         }
-        self.may(who, parts, o, |c| c.history, |who, o| {
-            who.is_client(o.allow_history_for_client, o.allow_history_for_anonymous)
-                || who.is_subscriber(o.allow_history_for_subscriber, o.allow_history_for_anonymous)
-        })
+        self.may(
+            who,
+            parts,
+            o,
+            |c| c.history,
+            |who, o| {
+                who.is_client(o.allow_history_for_client, o.allow_history_for_anonymous)
+                    || who.is_subscriber(o.allow_history_for_subscriber, o.allow_history_for_anonymous)
+            },
+        )
     }
 
     /// Whether somebody may see who is there.
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub fn may_presence(&self, who: &Caller<'_>, parts: &ChannelParts<'_>, o: &NamespaceOptions) -> Result<(), Refusal> {
+    pub fn may_presence(
+        &self,
+        who: &Caller<'_>,
+        parts: &ChannelParts<'_>,
+        o: &NamespaceOptions,
+    ) -> Result<(), Refusal> {
         if !o.presence {
             return Err(Refusal::NotAvailable);
         }
-        self.may(who, parts, o, |c| c.presence, |who, o| {
-            who.is_client(o.allow_presence_for_client, o.allow_presence_for_anonymous)
-                || who.is_subscriber(o.allow_presence_for_subscriber, o.allow_presence_for_anonymous)
-        })
+        self.may(
+            who,
+            parts,
+            o,
+            |c| c.presence,
+            |who, o| {
+                who.is_client(o.allow_presence_for_client, o.allow_presence_for_anonymous)
+                    || who.is_subscriber(o.allow_presence_for_subscriber, o.allow_presence_for_anonymous)
+            },
+        )
     }
 
     fn may(
@@ -164,7 +192,8 @@ impl Namespaces {
             return Err(Refusal::Denied);
         }
         // Options open a channel to clients; one that belongs to others stays theirs.
-        let theirs = (parts.private && !who.subscribed) || (parts.users.is_some() && !parts.is_of(who.user) && !who.subscribed);
+        let theirs =
+            (parts.private && !who.subscribed) || (parts.users.is_some() && !parts.is_of(who.user) && !who.subscribed);
         allowed(who.insecure || (!theirs && option(who, o)))
     }
 }

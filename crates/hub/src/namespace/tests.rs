@@ -6,13 +6,14 @@ fn caller<'a>(user: &'a str, subscribed: bool, capabilities: &'a [Capability]) -
 
 #[test]
 fn names_are_taken_apart() {
+    let long = "x".repeat(256);
     let parse = |name| ChannelParts::parse(name, 255, false);
     let parts = parse("$chat:a#42,43").unwrap();
     assert!(parts.private && parts.namespace == "chat" && parts.users == Some("42,43"));
     assert!(parts.is_of("43") && !parts.is_of("4") && !parts.is_of(""));
     assert_eq!(parse("news").unwrap().namespace, "");
     assert_eq!(parse(""), Err(ChannelNameError::Empty));
-    assert_eq!(parse(&"x".repeat(256)), Err(ChannelNameError::TooLong(255)));
+    assert_eq!(parse(&long), Err(ChannelNameError::TooLong(255)));
     assert_eq!(parse("привет"), Err(ChannelNameError::Characters));
     assert!(Namespaces::dev().parse("room:привет").is_ok());
 }
@@ -53,13 +54,15 @@ fn subscribers_may_what_others_may_not() {
 
 #[test]
 fn capabilities_open_what_namespaces_do_not() {
-    let capability = Capability::of(&["room:demo".to_owned(), "feed:*".to_owned()], &["sub".to_owned(), "pub".to_owned()]);
+    let capability =
+        Capability::of(&["room:demo".to_owned(), "feed:*".to_owned()], &["sub".to_owned(), "pub".to_owned()]);
     let all = Namespaces::dev();
-    let may = |name: &str, act: fn(&Namespaces, &Caller<'_>, &ChannelParts<'_>, &NamespaceOptions) -> Result<(), Refusal>| {
-        let parts = all.parse(name).unwrap();
-        let options = all.options_of(&parts).unwrap();
-        act(&all, &caller("ana", false, std::slice::from_ref(&capability)), &parts, &options)
-    };
+    let may =
+        |name: &str, act: fn(&Namespaces, &Caller<'_>, &ChannelParts<'_>, &NamespaceOptions) -> Result<(), Refusal>| {
+            let parts = all.parse(name).unwrap();
+            let options = all.options_of(&parts).unwrap();
+            act(&all, &caller("ana", false, std::slice::from_ref(&capability)), &parts, &options)
+        };
     assert_eq!(may("room:demo", Namespaces::may_subscribe), Ok(()));
     assert_eq!(may("room:demo", Namespaces::may_publish), Ok(()));
     assert_eq!(may("room:demo", Namespaces::may_history), Err(Refusal::Denied));
