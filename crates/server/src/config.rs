@@ -237,7 +237,9 @@ impl Config {
         }
         options::check_names(&value)?;
         // From the text again: only then do errors have a line.
-        serde_yaml_ng::from_str(text).map_err(invalid)
+        let config: Self = serde_yaml_ng::from_str(text).map_err(invalid)?;
+        config.channel_settings()?;
+        Ok(config)
     }
 
     /// The address to listen on.

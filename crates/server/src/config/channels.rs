@@ -2,9 +2,13 @@
 //! be taken over, and what the server makes of them.
 
 mod convert;
+pub mod fields;
 pub mod raw;
 mod settings;
 mod span;
+#[cfg(test)]
+mod tests;
+pub(super) mod tree;
 
 pub use settings::{
     ChannelSettings, ClientProxyNames, ClientSettings, HttpApiSettings, ProxySettings, WebSocketSettings,

@@ -1,6 +1,8 @@
 //! The list of all settings.
 
 use super::ConfigError;
+use super::channels::fields::TOP;
+use super::channels::tree;
 use serde_yaml_ng::Value;
 
 /// What a value must look like.
@@ -97,6 +99,10 @@ pub(super) fn check_names(value: &Value) -> Result<(), ConfigError> {
         if OPTIONS.iter().any(|option| option.path == name) {
             continue;
         }
+        if let Some(checked) = tree::check_section(&name, value) {
+            checked?;
+            continue;
+        }
         if !SECTIONS.iter().any(|(section, _)| *section == name) {
             return Err(unknown(&name));
         }
@@ -116,6 +122,7 @@ fn text(key: &Value) -> String {
 
 fn unknown(name: &str) -> ConfigError {
     let known = OPTIONS.iter().map(|option| option.path).chain(SECTIONS.iter().map(|(section, _)| *section));
+    let known = known.chain(TOP.iter().map(|section| section.name));
     ConfigError::Unknown { name: name.to_owned(), nearest: nearest(name, known.map(str::to_owned)) }
 }
 
@@ -137,7 +144,7 @@ pub fn unknown_environment(names: impl Iterator<Item = String>) -> Result<(), Co
 }
 
 /// The known name that takes the fewest edits, if it takes few.
-fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
+pub(super) fn nearest(name: &str, known: impl Iterator<Item = String>) -> Option<String> {
     let scored = known.map(|candidate| (strsim::jaro_winkler(name, &candidate), candidate));
     let (score, best) = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
     (score > 0.7).then_some(best)

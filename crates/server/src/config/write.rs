@@ -1,5 +1,6 @@
 //! The example file and the JSON schema, made from the list of settings.
 
+use super::channels::tree;
 use super::options::{Kind, OPTIONS, SECTIONS, Setting};
 use super::{Config, ConfigError};
 use serde_json::{Map, Value, json};
@@ -24,6 +25,7 @@ pub fn example() -> Result<String, ConfigError> {
             }
         }
     }
+    tree::example(&mut text, &defaults);
     Ok(text)
 }
 
@@ -58,6 +60,7 @@ pub fn schema() -> Result<Value, ConfigError> {
         let object = json!({"type": "object", "description": doc, "additionalProperties": false, "properties": inner});
         top.insert(section.to_owned(), object);
     }
+    tree::schema(&mut top, &defaults);
     Ok(json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Tandem configuration",

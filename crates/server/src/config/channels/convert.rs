@@ -32,7 +32,8 @@ impl Config {
         let namespaces = namespaces(self, &proxies)?;
         let personal = &self.client.subscribe_to_user_personal_channel;
         let space = &personal.personal_channel_namespace;
-        if personal.enabled && !space.is_empty() && !namespaces.named.contains_key(space) && namespaces.others.is_none() {
+        if personal.enabled && !space.is_empty() && !namespaces.named.contains_key(space) && namespaces.others.is_none()
+        {
             let path = "client.subscribe_to_user_personal_channel.personal_channel_namespace";
             return Err(invalid(path, format!("there is no namespace \"{space}\"")));
         }
@@ -43,7 +44,11 @@ impl Config {
                 key: if dev_key { DEV_API_KEY.to_owned() } else { self.http_api.key.0.clone() },
                 insecure: self.http_api.insecure,
                 disabled: self.http_api.disabled,
-                transport_errors: choice("http_api.error_mode", &self.http_api.error_mode, &[("", false), ("transport", true)])?,
+                transport_errors: choice(
+                    "http_api.error_mode",
+                    &self.http_api.error_mode,
+                    &[("", false), ("transport", true)],
+                )?,
             },
             websocket: WebSocketSettings {
                 disabled: self.websocket.disabled,
@@ -141,7 +146,9 @@ fn proxy_settings(path: &str, proxy: &Proxy) -> Result<ProxySettings, ConfigErro
     let mut headers = HeaderMap::new();
     for (key, value) in &proxy.http.static_headers {
         let fault = |_| invalid(path, format!("the value of header {key} holds characters no header can"));
-        headers.insert(name(key)?, HeaderValue::from_str(value).map_err(fault)?);
+        let mut value = HeaderValue::from_str(&value.0).map_err(fault)?;
+        value.set_sensitive(true);
+        headers.insert(name(key)?, value);
     }
     Ok(ProxySettings {
         endpoint: proxy.endpoint.clone(),
@@ -174,8 +181,10 @@ fn rpc(config: &Config, all: &Proxies) -> Result<RpcProxies, ConfigError> {
     let rpc = &config.rpc;
     let of = |path: &str, enabled, name: &str| proxy_of(path, (enabled, name), "rpc.proxy", all);
     // Whoever names an endpoint and nothing else wants it used.
-    let implied = !rpc.proxy.endpoint.is_empty() && rpc.namespaces.is_empty() && rpc.without_namespace == Default::default();
-    let without = of("rpc.without_namespace", rpc.without_namespace.proxy_enabled || implied, &rpc.without_namespace.proxy_name)?;
+    let implied =
+        !rpc.proxy.endpoint.is_empty() && rpc.namespaces.is_empty() && rpc.without_namespace == Default::default();
+    let without =
+        of("rpc.without_namespace", rpc.without_namespace.proxy_enabled || implied, &rpc.without_namespace.proxy_name)?;
     let mut named = BTreeMap::new();
     for (index, space) in rpc.namespaces.iter().enumerate() {
         let path = format!("rpc.namespaces[{index}]");

@@ -104,7 +104,7 @@ section! {
 section! {
     /// `http` of a backend
     ProxyHttp {
-        static_headers: BTreeMap<String, String> = BTreeMap::new(),
+        static_headers: BTreeMap<String, Secret> = BTreeMap::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use tandem_hub::namespace::{Namespaces, NamespaceOptions};
+use tandem_hub::namespace::{NamespaceOptions, Namespaces};
 
 /// Everything the doors of channels need to know.
 #[derive(Debug, Clone)]

@@ -1,0 +1,110 @@
+//! What is made from the list of fields: the search for misspelt names, the example, the schema.
+
+use super::super::ConfigError;
+use super::super::options::nearest;
+use super::fields::{Field, Kind, TOP};
+use serde_json::{Map, Value, json};
+use std::fmt::Write;
+
+/// Looks below a section for names that are none of ours. `None`: the section is not about channels.
+pub(in super::super) fn check_section(name: &str, value: &serde_yaml_ng::Value) -> Option<Result<(), ConfigError>> {
+    let section = TOP.iter().find(|field| field.name == name)?;
+    Some(check(section, name, value))
+}
+
+fn check(field: &Field, path: &str, value: &serde_yaml_ng::Value) -> Result<(), ConfigError> {
+    match field.kind {
+        Kind::Section(parts) => check_names(parts, path, value),
+        Kind::List(parts) => {
+            let elements = value.as_sequence().into_iter().flatten().enumerate();
+            elements.map(|(index, element)| check_names(parts, &format!("{path}[{index}]"), element)).collect()
+        }
+        _ => Ok(()),
+    }
+}
+
+fn check_names(parts: &[&[Field]], path: &str, value: &serde_yaml_ng::Value) -> Result<(), ConfigError> {
+    for (key, value) in value.as_mapping().into_iter().flatten() {
+        let name = key.as_str().unwrap_or_default();
+        let fields = || parts.iter().copied().flatten();
+        match fields().find(|field| field.name == name) {
+            Some(field) => check(field, &format!("{path}.{name}"), value)?,
+            None => {
+                let best = nearest(name, fields().map(|field| field.name.to_owned()));
+                let nearest = best.map(|name| format!("{path}.{name}"));
+                return Err(ConfigError::Unknown { name: format!("{path}.{name}"), nearest });
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Appends the sections with their defaults, explained.
+pub(in super::super) fn example(text: &mut String, defaults: &Value) {
+    for section in TOP {
+        text.push('\n');
+        let default = defaults.get(section.name).unwrap_or(&Value::Null);
+        write_field(text, section, default, 0);
+    }
+}
+
+fn write_field(text: &mut String, field: &Field, default: &Value, depth: usize) {
+    let (indent, name) = ("  ".repeat(depth), field.name);
+    let words = match field.kind {
+        Kind::Word(words) => format!(" One of {}.", listed(words)),
+        _ => String::new(),
+    };
+    let _ = writeln!(text, "{indent}# {}{words}", field.doc);
+    match field.kind {
+        Kind::Section(parts) => {
+            let _ = writeln!(text, "{indent}{name}:");
+            for inner in parts.iter().copied().flatten() {
+                write_field(text, inner, default.get(inner.name).unwrap_or(&Value::Null), depth + 1);
+            }
+        }
+        // Absent values are comments, so that the example reads back as the defaults.
+        _ if default.is_null() => drop(writeln!(text, "{indent}# {name}:")),
+        _ => drop(writeln!(text, "{indent}{name}: {default}")),
+    }
+}
+
+fn listed(words: &[&str]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+    quoted.join(", ")
+}
+
+/// Adds the sections to the properties of a schema.
+pub(in super::super) fn schema(properties: &mut Map<String, Value>, defaults: &Value) {
+    for section in TOP {
+        properties.insert(section.name.to_owned(), property(section, defaults.get(section.name)));
+    }
+}
+
+fn property(field: &Field, default: Option<&Value>) -> Value {
+    let mut property = match field.kind {
+        Kind::Bool => json!({"type": "boolean"}),
+        Kind::Number => json!({"type": "integer", "minimum": 0}),
+        Kind::Text => json!({"type": "string"}),
+        Kind::Time => json!({"type": ["string", "number"]}),
+        Kind::Texts => json!({"type": "array", "items": {"type": "string"}}),
+        Kind::Map => json!({"type": "object", "additionalProperties": {"type": "string"}}),
+        Kind::Word(words) => json!({"enum": words}),
+        Kind::Section(parts) => object(parts, default),
+        Kind::List(parts) => json!({"type": "array", "items": object(parts, None)}),
+    };
+    if let Some(map) = property.as_object_mut() {
+        map.insert("description".to_owned(), field.doc.into());
+        let leaf = !matches!(field.kind, Kind::Section(_));
+        if let Some(default) = default.filter(|default| leaf && !default.is_null()) {
+            map.insert("default".to_owned(), default.clone());
+        }
+    }
+    property
+}
+
+fn object(parts: &[&[Field]], default: Option<&Value>) -> Value {
+    let fields = parts.iter().copied().flatten();
+    let inner = |field: &Field| property(field, default.and_then(|default| default.get(field.name)));
+    let properties: Map<String, Value> = fields.map(|field| (field.name.to_owned(), inner(field))).collect();
+    json!({"type": "object", "additionalProperties": false, "properties": properties})
+}
