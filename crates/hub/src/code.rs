@@ -33,7 +33,11 @@ impl ErrorCode {
     pub const EXPIRED: Self = error(110, "expired", false);
     pub const TOO_MANY_REQUESTS: Self = error(111, "too many requests", true);
     pub const UNRECOVERABLE_POSITION: Self = error(112, "unrecoverable position", false);
+    pub const CONCURRENT_PAGINATION: Self = error(113, "concurrent pagination", true);
 }
+
+/// Longest reason in a close frame, bytes (RFC 6455, 5.5: 125 with the code).
+const REASON_BYTES: usize = 123;
 
 /// Why a connection ends.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,15 +54,19 @@ const fn end(code: u32, reason: &'static str) -> Disconnect {
 
 #[allow(missing_docs)] // the reasons say it
 impl Disconnect {
+    /// Never sent: the client has gone.
+    pub const CLOSED: Self = end(3000, "connection closed");
     pub const SHUTDOWN: Self = end(3001, "shutdown");
     pub const SERVER_ERROR: Self = end(3004, "internal server error");
     pub const EXPIRED: Self = end(3005, "connection expired");
     pub const SUBSCRIPTION_EXPIRED: Self = end(3006, "subscription expired");
     pub const SLOW: Self = end(3008, "slow");
+    pub const WRITE_ERROR: Self = end(3009, "write error");
     pub const INSUFFICIENT_STATE: Self = end(3010, "insufficient state");
     pub const FORCE_RECONNECT: Self = end(3011, "force reconnect");
     pub const NO_PONG: Self = end(3012, "no pong");
     pub const TOO_MANY_REQUESTS: Self = end(3013, "too many requests");
+    pub const STATE_INVALIDATED: Self = end(3014, "state invalidated");
     pub const INVALID_TOKEN: Self = end(3500, "invalid token");
     pub const BAD_REQUEST: Self = end(3501, "bad request");
     pub const STALE: Self = end(3502, "stale");
@@ -70,9 +78,14 @@ impl Disconnect {
     pub const NOT_AVAILABLE: Self = end(3508, "not available");
     pub const TOO_MANY_ERRORS: Self = end(3509, "too many errors");
 
-    /// An application's own reason.
+    /// An application's own reason. What a close frame has no room for is cut off.
     #[must_use]
-    pub fn custom(code: u32, reason: String) -> Self {
+    pub fn custom(code: u32, mut reason: String) -> Self {
+        let mut end = REASON_BYTES.min(reason.len());
+        while !reason.is_char_boundary(end) {
+            end = end.saturating_sub(1);
+        }
+        reason.truncate(end);
         Self { code, reason: Cow::Owned(reason) }
     }
 
@@ -130,5 +143,6 @@ mod tests {
         assert!(!Disconnect::INVALID_TOKEN.reconnects() && !Disconnect::custom(4500, String::new()).reconnects());
         assert!(Disconnect::custom(4400, String::new()).reconnects());
         assert_eq!(Disconnect::custom(9, String::new()).websocket_code(), 3004);
+        assert_eq!(Disconnect::custom(4000, "é".repeat(100)).reason.len(), 122);
     }
 }

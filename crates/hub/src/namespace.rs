@@ -3,11 +3,13 @@
 
 mod decide;
 mod options;
+mod regex;
 #[cfg(test)]
 mod tests;
 
 pub use decide::{Caller, Capability, Refusal};
 pub use options::{Conflation, ConflationMode, DataFormat, Durability, NamespaceOptions, Rate, RecoveryMode};
+pub use regex::{ChannelRegex, RegexFault};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +17,8 @@ use std::time::Duration;
 
 /// The namespace of rooms' channels: `room:<name>`.
 pub const ROOM: &str = "room";
+/// Longest name of a channel, bytes, unless said otherwise.
+const MAX_BYTES: usize = 255;
 /// Between namespace and the rest.
 const BOUNDARY: char = ':';
 /// Before the rest, in channels that always need a token.
@@ -72,6 +76,13 @@ impl<'a> ChannelParts<'a> {
         Ok(Self { name, namespace, private: rest.is_some(), users })
     }
 
+    /// What follows the namespace, without the mark of private channels.
+    #[must_use]
+    pub fn rest(&self) -> &'a str {
+        let name = self.name.strip_prefix(PRIVATE).unwrap_or(self.name);
+        name.split_once(BOUNDARY).map_or(name, |(_, rest)| rest)
+    }
+
     /// Whether this user is among those it is limited to.
     #[must_use]
     pub fn is_of(&self, user: &str) -> bool {
@@ -80,7 +91,7 @@ impl<'a> ChannelParts<'a> {
 }
 
 /// All namespaces of a node.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct Namespaces {
     /// Of channels without a namespace.
     pub without: Arc<NamespaceOptions>,
@@ -90,6 +101,14 @@ pub struct Namespaces {
     pub others: Option<Arc<NamespaceOptions>>,
     /// Longest name of a channel, bytes.
     pub max_bytes: usize,
+}
+
+impl Default for Namespaces {
+    /// Everything off, and rooms.
+    fn default() -> Self {
+        let named = BTreeMap::from([(ROOM.to_owned(), Arc::new(NamespaceOptions::room()))]);
+        Self { without: Arc::default(), named, others: None, max_bytes: MAX_BYTES }
+    }
 }
 
 impl Namespaces {
@@ -102,7 +121,14 @@ impl Namespaces {
         let mut named = BTreeMap::new();
         named.insert("short".to_owned(), Arc::new(short));
         named.insert(ROOM.to_owned(), Arc::new(NamespaceOptions::room()));
-        Self { without: Arc::clone(&open), named, others: Some(open), max_bytes: 255 }
+        Self { without: Arc::clone(&open), named, others: Some(open), max_bytes: MAX_BYTES }
+    }
+
+    /// Whether any namespace keeps its history on disk.
+    #[must_use]
+    pub fn any_on_disk(&self) -> bool {
+        let mut all = self.named.values().chain(&self.others).chain([&self.without]);
+        all.any(|options| options.durability == Durability::Disk && options.has_history())
     }
 
     /// Takes a name apart.
@@ -111,8 +137,15 @@ impl Namespaces {
     /// See [`ChannelNameError`].
     pub fn parse<'a>(&self, name: &'a str) -> Result<ChannelParts<'a>, ChannelNameError> {
         // Rooms may have any name, so their channels may too.
-        let unicode = name.strip_prefix(ROOM).is_some_and(|rest| rest.starts_with(BOUNDARY));
-        ChannelParts::parse(name, self.max_bytes.max(if unicode { 300 } else { 0 }), unicode)
+        let room = name.strip_prefix(ROOM).is_some_and(|rest| rest.starts_with(BOUNDARY));
+        let most = self.max_bytes.max(if room { 300 } else { 0 });
+        if name.is_ascii() || room {
+            return ChannelParts::parse(name, most, room);
+        }
+        // Elsewhere more than ASCII is for the namespace's pattern to allow.
+        let parts = ChannelParts::parse(name, most, true)?;
+        let pattern = self.options_of(&parts).is_some_and(|options| options.channel_regex.is_some());
+        if pattern { Ok(parts) } else { Err(ChannelNameError::Characters) }
     }
 
     /// What a channel's namespace allows; `None` if there is no such namespace.

@@ -14,8 +14,6 @@ mod io;
 mod outbox;
 mod run;
 
-
-
 pub use handle::{LoopFull, LoopHandle, Loops};
 pub use io::{BodyChunk, Io, Sink};
 pub use run::{LoopOptions, LoopStats as StreamStats, Started, start};

@@ -258,6 +258,13 @@ impl Config {
         std::thread::available_parallelism().map_or(1, |n| n.get().saturating_sub(1)).max(1)
     }
 
+    /// Threads for the connections of channels to start.
+    #[must_use]
+    pub fn channel_loops(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        (cores / 2).clamp(1, 8)
+    }
+
     /// Whether anybody may join any room through the web app.
     #[must_use]
     pub fn open_rooms(&self) -> bool {

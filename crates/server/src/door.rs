@@ -1,5 +1,7 @@
 //! Doors: one protocol each, all speaking the words of `tandem-core` to the rooms.
 
 pub mod admin;
+pub mod api;
+pub mod centrifuge;
 pub mod livekit;
 pub mod twirp;

@@ -2,9 +2,10 @@
 
 mod serve;
 
-pub use serve::{Server, listen};
+pub(crate) use serve::take_over;
+pub use serve::{Server, Slot, listen};
 
-use crate::door::{admin, livekit, twirp};
+use crate::door::{admin, api, centrifuge, livekit, twirp};
 use crate::node::Node;
 use crate::{app, join};
 use axum::Router;
@@ -61,6 +62,8 @@ pub fn router(node: Arc<Node>) -> Router {
         .merge(admin::routes())
         .merge(livekit::routes())
         .merge(twirp::routes())
+        .merge(centrifuge::routes())
+        .merge(api::routes())
         .merge(join::routes())
         .fallback(other)
         .layer(DefaultBodyLimit::max(BODY_BYTES))

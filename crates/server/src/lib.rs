@@ -12,6 +12,7 @@
 #![warn(missing_docs)]
 
 pub mod app;
+pub mod channels;
 /// What the binary needs of the crates below to wire a node together.
 pub mod parts {
     pub use tandem_core::{Command, Identity, Notice, RoomName};
@@ -21,7 +22,9 @@ pub mod parts {
 pub mod auth;
 pub mod config;
 pub mod door;
+pub mod hooks;
 pub mod http;
 pub mod join;
 pub mod metrics;
 pub mod node;
+pub mod store;

@@ -17,6 +17,8 @@ pub enum Door {
     Twirp,
     Join,
     Admin,
+    Centrifuge,
+    Api,
 }
 
 impl Door {
@@ -26,6 +28,8 @@ impl Door {
             Self::Twirp => "twirp",
             Self::Join => "join",
             Self::Admin => "admin",
+            Self::Centrifuge => "centrifuge",
+            Self::Api => "api",
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The running node: what every door may use.
 
 use crate::auth::Keys;
+use crate::channels::Plane;
 use crate::config::Config;
 use crate::metrics::{Door, Metrics};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tandem_core::{Code, Limits, SessionId, SidGenerator};
 use tandem_net::Shards;
 use tokio::sync::watch;
@@ -24,7 +26,10 @@ pub struct Node {
     pub limits: Limits,
     /// Counters.
     pub metrics: Metrics,
+    /// Channels.
+    pub channels: Arc<Plane>,
     id: String,
+    started: Instant,
     sessions: AtomicU64,
     drain: watch::Sender<bool>,
 }
@@ -32,11 +37,34 @@ pub struct Node {
 impl Node {
     /// A node in service.
     #[must_use]
-    pub fn new(config: Config, keys: Keys, shards: Shards) -> Self {
-        let id = SidGenerator::new(rand::random()).sid("ND_").to_string();
+    pub fn new(config: Config, keys: Keys, shards: Shards, channels: Arc<Plane>, id: String) -> Self {
         let limits = config.limits();
         let drain = watch::Sender::new(false);
-        Self { keys, shards, config, limits, metrics: Metrics::default(), id, sessions: AtomicU64::new(1), drain }
+        let started = Instant::now();
+        Self {
+            keys,
+            shards,
+            config,
+            limits,
+            metrics: Metrics::default(),
+            channels,
+            id,
+            started,
+            sessions: AtomicU64::new(1),
+            drain,
+        }
+    }
+
+    /// A name for a node, new with every start.
+    #[must_use]
+    pub fn new_id() -> String {
+        SidGenerator::new(rand::random()).sid("ND_").to_string()
+    }
+
+    /// How long it is in service.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
     }
 
     /// A session number nobody had before.

@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 use tandem_server::auth::Keys;
+use tandem_server::channels::{self, Mail};
 use tandem_server::config::{Config, unknown_environment};
 use tandem_server::http::{self, Server};
 use tandem_server::node::Node;
@@ -43,7 +44,9 @@ async fn serve(config: Config, keys: Keys) -> Result<(), Failure> {
         banner(&config, &parts);
     }
     let Parts { http, media_tcp, shards, notices, .. } = parts;
-    let node = Arc::new(Node::new(config, keys, shards.clone()));
+    let id = Node::new_id();
+    let channels = channels::start(&config, &keys, &id).map_err(|error| Failure(error.to_string()))?;
+    let node = Arc::new(Node::new(config, keys, shards.clone(), channels, id));
     tokio::spawn(count(Arc::clone(&node), notices));
     tokio::spawn(tcp::serve(media_tcp, shards));
     let server = Server::new(Arc::clone(&node));
@@ -146,6 +149,9 @@ async fn drain(node: &Node, stop: &mut Stop) {
     info!("draining: new joins are refused; a second signal ends at once");
     let mut connections = node.metrics.connections();
     node.start_draining();
+    for handle in node.channels.loops() {
+        handle.push(Mail::Drain);
+    }
     let gone = async {
         for shard in node.shards.all() {
             if let Err(error) = shard.call(Command::Drain).await {
@@ -158,5 +164,8 @@ async fn drain(node: &Node, stop: &mut Stop) {
         _ = gone => info!("every connection has ended"),
         () = tokio::time::sleep(DRAIN) => warn!(open = *node.metrics.connections().borrow(), "some connections did not end"),
         () = stop.next() => warn!("second signal"),
+    }
+    if let Some(store) = node.channels.store() {
+        store.close();
     }
 }

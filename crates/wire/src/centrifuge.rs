@@ -21,7 +21,7 @@ pub use command::{
     SubscribeRequest,
 };
 pub use emulation::{EmulationRequest, decode_emulation};
-pub use json::compact_json;
+pub use json::{compact_json, is_json};
 pub use reply::{
     ClientInfo, ConnectResult, HistoryResult, Publication, Push, PushBody, RefreshResult, Reply, ReplyBody,
     SubRefreshResult, SubscribePush, SubscribeResult,

@@ -5,6 +5,7 @@
 mod join_request;
 mod params;
 mod query;
+pub use query::value as query_value;
 mod signal;
 
 pub use join_request::{JoinRequestError, decode_join_request, encode_join_request, encode_join_request_gzip};

@@ -10,6 +10,8 @@ pub enum Refusal {
     Denied,
     /// The namespace has no such thing.
     NotAvailable,
+    /// The name does not fit the namespace's pattern.
+    Name,
 }
 
 impl Refusal {
@@ -19,6 +21,7 @@ impl Refusal {
         match self {
             Self::Denied => ErrorCode::PERMISSION_DENIED,
             Self::NotAvailable => ErrorCode::NOT_AVAILABLE,
+            Self::Name => ErrorCode::BAD_REQUEST,
         }
     }
 }
@@ -27,32 +30,48 @@ impl Refusal {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[allow(missing_docs)] // the words of the protocol
 pub struct Capability {
-    /// Exact names, or beginnings that end in `*`.
-    pub channels: Vec<String>,
+    channels: Vec<Pattern>,
     pub subscribe: bool,
     pub publish: bool,
     pub presence: bool,
     pub history: bool,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Pattern {
+    Exact(Box<str>),
+    Beginning(Box<str>),
+}
+
 impl Capability {
-    /// Of the words tokens use: `sub`, `pub`, `prs`, `hst`.
+    /// Of the words tokens use: `sub`, `pub`, `prs`, `hst`; others allow nothing. Channels are exact
+    /// names, or beginnings that end in `*`.
     #[must_use]
-    pub fn of(channels: &[String], allow: &[String]) -> Self {
-        let has = |word: &str| allow.iter().any(|allowed| allowed == word);
-        Self {
-            channels: channels.to_vec(),
-            subscribe: has("sub"),
-            publish: has("pub"),
-            presence: has("prs"),
-            history: has("hst"),
-        }
+    pub fn of<C: AsRef<str>, A: AsRef<str>>(channels: &[C], allow: &[A]) -> Self {
+        let pattern = |text: &str| match text.strip_suffix('*') {
+            Some(beginning) => Pattern::Beginning(beginning.into()),
+            None => Pattern::Exact(text.into()),
+        };
+        Self::with(channels.iter().map(|channel| pattern(channel.as_ref())).collect(), allow)
     }
 
-    fn covers(&self, channel: &str) -> bool {
-        self.channels.iter().any(|pattern| match pattern.strip_suffix('*') {
-            Some(beginning) => channel.starts_with(beginning),
-            None => pattern == channel,
+    /// The same for one channel, whatever characters its name has.
+    #[must_use]
+    pub fn exact<A: AsRef<str>>(channel: &str, allow: &[A]) -> Self {
+        Self::with(vec![Pattern::Exact(channel.into())], allow)
+    }
+
+    fn with<A: AsRef<str>>(channels: Vec<Pattern>, allow: &[A]) -> Self {
+        let has = |word: &str| allow.iter().any(|allowed| allowed.as_ref() == word);
+        Self { channels, subscribe: has("sub"), publish: has("pub"), presence: has("prs"), history: has("hst") }
+    }
+
+    /// Whether a channel is among those meant.
+    #[must_use]
+    pub fn covers(&self, channel: &str) -> bool {
+        self.channels.iter().any(|pattern| match pattern {
+            Pattern::Exact(name) => **name == *channel,
+            Pattern::Beginning(beginning) => channel.starts_with(&**beginning),
         })
     }
 }
@@ -89,6 +108,17 @@ fn allowed(yes: bool) -> Result<(), Refusal> {
     if yes { Ok(()) } else { Err(Refusal::Denied) }
 }
 
+impl NamespaceOptions {
+    /// Whether clients may subscribe to a name like this at all; also asked about tokens.
+    ///
+    /// # Errors
+    /// [`Refusal::Name`] if what follows the namespace does not fit its pattern.
+    pub fn fits(&self, parts: &ChannelParts<'_>) -> Result<(), Refusal> {
+        let fits = self.channel_regex.as_ref().is_none_or(|regex| regex.matches(parts.rest()));
+        if fits { Ok(()) } else { Err(Refusal::Name) }
+    }
+}
+
 impl Namespaces {
     /// Whether somebody without a token for the channel may subscribe.
     ///
@@ -100,6 +130,7 @@ impl Namespaces {
         parts: &ChannelParts<'_>,
         o: &NamespaceOptions,
     ) -> Result<(), Refusal> {
+        o.fits(parts)?;
         if parts.private {
             return Err(Refusal::Denied);
         }

@@ -1,5 +1,6 @@
 //! Options of a namespace.
 
+use super::regex::ChannelRegex;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,6 +106,7 @@ pub struct NamespaceOptions {
     pub allow_presence_for_subscriber: bool,
     pub allow_presence_for_anonymous: bool,
     pub allow_user_limited_channels: bool,
+    pub channel_regex: Option<ChannelRegex>,
     pub delta_publish: bool,
     pub allowed_delta_fossil: bool,
     pub publication_data_format: DataFormat,
@@ -147,6 +149,7 @@ impl Default for NamespaceOptions {
             allow_presence_for_subscriber: false,
             allow_presence_for_anonymous: false,
             allow_user_limited_channels: false,
+            channel_regex: None,
             delta_publish: false,
             allowed_delta_fossil: false,
             publication_data_format: DataFormat::Any,

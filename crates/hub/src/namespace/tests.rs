@@ -69,3 +69,33 @@ fn capabilities_open_what_namespaces_do_not() {
     assert_eq!(may("room:other", Namespaces::may_subscribe), Err(Refusal::Denied));
     assert_eq!(may("feed:x", Namespaces::may_subscribe), Ok(()));
 }
+
+#[test]
+fn an_exact_capability_is_no_pattern() {
+    let exact = Capability::exact("room:*", &["sub"]);
+    assert!(exact.covers("room:*") && !exact.covers("room:demo"));
+    let pattern = Capability::of(&["room:*"], &["sub", "fly"]);
+    assert!(pattern.covers("room:demo") && pattern.subscribe && !pattern.publish);
+    assert!(!Capability::default().covers(""));
+}
+
+#[test]
+fn a_pattern_decides_what_names_clients_may_use() {
+    let options = NamespaceOptions {
+        channel_regex: Some(ChannelRegex::new("^[a-zа-я]+$").unwrap()),
+        allow_subscribe_for_client: true,
+        ..NamespaceOptions::default()
+    };
+    let mut all = Namespaces::default();
+    all.named.insert("chat".to_owned(), Arc::new(options));
+    let subscribe = |name: &str| {
+        let parts = all.parse(name).map_err(|_| Refusal::Name)?;
+        all.may_subscribe(&caller("ana", false, &[]), &parts, &all.options_of(&parts).unwrap())
+    };
+    assert_eq!(subscribe("chat:привет"), Ok(()));
+    assert_eq!(subscribe("chat:a1"), Err(Refusal::Name));
+    assert_eq!(subscribe("chat:при\nвет"), Err(Refusal::Name));
+    assert_eq!(subscribe("привет"), Err(Refusal::Name));
+    assert_eq!(all.parse("$chat:a:b").unwrap().rest(), "a:b");
+    assert!(ChannelRegex::new("(").is_err());
+}

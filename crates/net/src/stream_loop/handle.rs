@@ -37,12 +37,7 @@ pub(crate) struct Mailbox<M, H> {
 
 impl<M, H> Mailbox<M, H> {
     pub(crate) fn new(waker: Waker) -> Self {
-        Self {
-            items: Mutex::default(),
-            depth: AtomicUsize::new(0),
-            awake: AtomicBool::new(false),
-            waker,
-        }
+        Self { items: Mutex::default(), depth: AtomicUsize::new(0), awake: AtomicBool::new(false), waker }
     }
 
     fn put(&self, item: Item<M, H>) {

@@ -336,7 +336,7 @@ impl Io {
         conn.dirty = false;
         let done = match &mut conn.line {
             Line::Socket(stream, _) => conn.outbox.write_to(stream, &mut self.scratch, &mut self.writes),
-            Line::Body(sender, waits) => Ok(give(sender, waits, &mut conn.outbox)),
+            Line::Body(sender, waits) => give(sender, waits, &mut conn.outbox),
         };
         match done {
             Err(_) => return Fate::Gone,
@@ -358,8 +358,7 @@ impl Io {
 
     /// Forgets a connection; its socket closes.
     pub(crate) fn remove(&mut self, key: ConnKey) -> bool {
-        let Some(slot) = self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation)
-        else {
+        let Some(slot) = self.slots.get_mut(key.index as usize).filter(|slot| slot.generation == key.generation) else {
             return false;
         };
         let Some(mut conn) = slot.conn.take() else { return false };
@@ -379,16 +378,20 @@ fn conn_mut(slots: &mut [Slot], key: ConnKey) -> Option<&mut Conn> {
 }
 
 /// Gives everything that waits to the body's reader, as one chunk.
-fn give(sender: &mpsc::Sender<BodyChunk>, waits: &AtomicBool, outbox: &mut Outbox) -> bool {
+fn give(sender: &mpsc::Sender<BodyChunk>, waits: &AtomicBool, outbox: &mut Outbox) -> std::io::Result<bool> {
     if outbox.is_empty() {
-        return true;
+        return Ok(true);
     }
     // Said before the attempt: a reader that takes the last chunk in between will call back.
     waits.store(true, Ordering::SeqCst);
-    let Ok(permit) = sender.try_reserve() else { return false };
+    let permit = match sender.try_reserve() {
+        Ok(permit) => permit,
+        Err(mpsc::error::TrySendError::Full(())) => return Ok(false),
+        Err(mpsc::error::TrySendError::Closed(())) => return Err(std::io::ErrorKind::BrokenPipe.into()),
+    };
     waits.store(false, Ordering::SeqCst);
     if let Some(all) = outbox.take_all() {
         permit.send(all);
     }
-    true
+    Ok(true)
 }

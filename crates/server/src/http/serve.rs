@@ -3,10 +3,12 @@
 use super::{Peer, router};
 use crate::node::Node;
 use axum::Router;
+use axum::body::Bytes;
 use axum::http::Request;
 use axum::http::uri::{PathAndQuery, Uri};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
+use hyper::upgrade::Upgraded;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -118,24 +120,37 @@ fn merge_slashes(uri: &mut Uri) {
     }
 }
 
-/// A TCP connection that gives its slot back when it closes, whoever holds it by then.
-struct Counted {
-    stream: TcpStream,
+/// The place of one connection among those there may be; given back when it is dropped.
+pub struct Slot {
     node: Arc<Node>,
-    _slot: OwnedSemaphorePermit,
+    _permit: OwnedSemaphorePermit,
 }
 
-impl Counted {
-    fn new(stream: TcpStream, node: Arc<Node>, slot: OwnedSemaphorePermit) -> Self {
-        node.metrics.opened();
-        Self { stream, node, _slot: slot }
-    }
-}
-
-impl Drop for Counted {
+impl Drop for Slot {
     fn drop(&mut self) {
         self.node.metrics.closed();
     }
+}
+
+/// A TCP connection that gives its slot back when it closes, whoever holds it by then.
+struct Counted {
+    stream: TcpStream,
+    slot: Slot,
+}
+
+impl Counted {
+    fn new(stream: TcpStream, node: Arc<Node>, permit: OwnedSemaphorePermit) -> Self {
+        node.metrics.opened();
+        Self { stream, slot: Slot { node, _permit: permit } }
+    }
+}
+
+/// Takes a connection out of the HTTP server after it was upgraded: its socket, its slot and what
+/// was read from it already. `None` if the connection is none of this server's or is broken.
+pub(crate) fn take_over(upgraded: Upgraded) -> Option<(std::net::TcpStream, Slot, Bytes)> {
+    let parts = upgraded.downcast::<TokioIo<Counted>>().ok()?;
+    let Counted { stream, slot } = parts.io.into_inner();
+    Some((stream.into_std().ok()?, slot, parts.read_buf))
 }
 
 impl AsyncRead for Counted {

@@ -8,6 +8,12 @@ pub(super) fn pairs(query: &str) -> impl Iterator<Item = (String, String)> + '_ 
     })
 }
 
+/// The value of the first parameter of this name, percent-decoded.
+#[must_use]
+pub fn value(query: &str, name: &str) -> Option<String> {
+    pairs(query).find(|(key, _)| key == name).map(|(_, value)| value)
+}
+
 fn decode(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();

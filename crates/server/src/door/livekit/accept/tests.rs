@@ -45,7 +45,10 @@ async fn house(shard: Shard) -> House {
         run_shard(shard, &mailbox, &tell);
     });
     let keys = Keys::parse("devkey: secret").unwrap();
-    let node = Arc::new(Node::new(Config::default(), keys, Shards::without_counters(vec![handle])));
+    let config = Config::default();
+    let channels = Arc::new(crate::channels::Plane::new(config.channel_settings().unwrap()));
+    let shards = Shards::without_counters(vec![handle]);
+    let node = Arc::new(Node::new(config, keys, shards, channels, Node::new_id()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
     let app = routes().with_state(Arc::clone(&node));

@@ -1,0 +1,347 @@
+//! The channels of a node: lanes behind locks, the loops that own connections, and the disk.
+
+use super::mail::{Hello, Mail, Waiter};
+use super::stats::PlaneStats;
+use crate::config::channels::ChannelSettings;
+use crate::store::Store;
+use axum::http::HeaderMap;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tandem_hub::channel::{Channel, ChannelId, Delivery, Page, Position, Published, Query, Recovered};
+use tandem_hub::code::ErrorCode;
+use tandem_hub::lane::{Lane, lane_of, lane_of_id};
+use tandem_hub::namespace::NamespaceOptions;
+use tandem_hub::publication::{ClientInfo, Draft};
+use tandem_net::stream_loop::{ConnKey, LoopHandle, Loops};
+
+/// Locks that channels are spread over.
+const LANES: usize = 64;
+
+/// The message plane of a node.
+pub struct Plane {
+    lanes: Vec<Mutex<Lane<Waiter>>>,
+    loops: OnceLock<Loops<Mail, Hello>>,
+    store: OnceLock<Store>,
+    /// Connections over plain HTTP, by their secret session id.
+    emulated: Mutex<HashMap<Arc<str>, (u16, ConnKey)>>,
+    /// Connections in service by user.
+    users: Mutex<HashMap<Arc<str>, u32>>,
+    /// Users that are kept out, and until when.
+    blocked: Mutex<HashMap<String, u64>>,
+    no_headers: Arc<HeaderMap>,
+    /// Settings, fixed at start.
+    pub settings: ChannelSettings,
+    /// Counters.
+    pub stats: PlaneStats,
+}
+
+/// What a new subscriber asks of a channel.
+pub struct Subscriber<'a> {
+    /// Its loop.
+    pub on_loop: u16,
+    /// Who it is.
+    pub info: &'a Arc<ClientInfo>,
+    /// Shown in the channel's presence.
+    pub present: bool,
+    /// Others hear that it came.
+    pub announce: bool,
+    /// What it has seen already.
+    pub recover: Option<(u64, String)>,
+    /// At most so many publications are recovered.
+    pub recover_limit: usize,
+}
+
+/// A subscription as it begins.
+pub struct Subscribed {
+    /// The channel's number.
+    pub channel: ChannelId,
+    /// Deliveries up to this order are in the past.
+    pub seq: u64,
+    /// Where the channel is.
+    pub position: Position,
+    /// What was missed, if it was asked for.
+    pub recovered: Option<Recovered>,
+}
+
+impl Plane {
+    /// A plane with nothing in it; [`Plane::attach`] gives it loops.
+    #[must_use]
+    pub fn new(settings: ChannelSettings) -> Self {
+        let lane = |number| Mutex::new(Lane::new(number, LANES, rand::random()));
+        Self {
+            lanes: (0..LANES).map(lane).collect(),
+            loops: OnceLock::new(),
+            store: OnceLock::new(),
+            emulated: Mutex::default(),
+            users: Mutex::default(),
+            blocked: Mutex::default(),
+            no_headers: Arc::default(),
+            settings,
+            stats: PlaneStats::default(),
+        }
+    }
+
+    /// Gives the plane its loops, once.
+    pub fn attach(&self, loops: Loops<Mail, Hello>) {
+        let _ = self.loops.set(loops);
+    }
+
+    /// Gives the plane its disk, once.
+    pub fn attach_store(&self, store: Store) {
+        let _ = self.store.set(store);
+    }
+
+    /// The disk, if there is one.
+    #[must_use]
+    pub fn store(&self) -> Option<&Store> {
+        self.store.get()
+    }
+
+    /// The loops; none before [`Plane::attach`].
+    pub fn loops(&self) -> impl Iterator<Item = &LoopHandle<Mail, Hello>> {
+        self.loops.get().into_iter().flat_map(Loops::all)
+    }
+
+    /// The loop for a new connection.
+    #[must_use]
+    pub fn next_loop(&self) -> Option<&LoopHandle<Mail, Hello>> {
+        self.loops.get()?.next()
+    }
+
+    /// Milliseconds since 1970.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
+        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    }
+
+    pub(super) fn lanes(&self) -> impl Iterator<Item = MutexGuard<'_, Lane<Waiter>>> {
+        self.lanes.iter().map(|lane| lane.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn lane(&self, name: &str) -> MutexGuard<'_, Lane<Waiter>> {
+        self.locked(lane_of(name, LANES))
+    }
+
+    #[expect(clippy::indexing_slicing, reason = "there are as many lanes as the hash has values")]
+    fn locked(&self, index: usize) -> MutexGuard<'_, Lane<Waiter>> {
+        self.lanes[index].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Publishes. `Ok(Some)`: done, and the waiter is to be answered by the caller. `Ok(None)`: the
+    /// waiter is answered when the disk has it.
+    ///
+    /// # Errors
+    /// Loops or disk have more to do than they can; the publisher may try again.
+    pub fn publish(
+        &self,
+        name: &Arc<str>,
+        options: &Arc<NamespaceOptions>,
+        draft: Draft,
+        waiter: Waiter,
+    ) -> Result<Option<(Position, Waiter)>, ErrorCode> {
+        if !self.loops().all(LoopHandle::has_room) {
+            return Err(ErrorCode::TOO_MANY_REQUESTS);
+        }
+        let now = self.now_ms();
+        let mut lane = self.lane(name);
+        let channel = lane.channel(name, options, now);
+        match channel.publish(draft, waiter, now) {
+            Published::Now { position, delivery, waiter } => {
+                self.deliver(delivery);
+                self.stats.published(1);
+                Ok(Some((position, waiter)))
+            }
+            Published::Suppressed { position, waiter } => Ok(Some((position, waiter))),
+            Published::Pending(publication, epoch) => {
+                let offset = publication.offset;
+                if self.persist(name, &epoch, &publication).is_err() {
+                    channel.abort(offset);
+                    return Err(ErrorCode::TOO_MANY_REQUESTS);
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    /// Sends to the loops with subscribers. Called under the lane's lock, so that every loop sees
+    /// the channel's deliveries in one order.
+    pub(super) fn deliver(&self, delivery: Option<Delivery>) {
+        let (Some(delivery), Some(loops)) = (delivery, self.loops.get()) else { return };
+        let delivery = Arc::new(delivery);
+        for index in &delivery.loops {
+            if let Some(handle) = loops.get(*index) {
+                handle.push(Mail::Broadcast(Arc::clone(&delivery)));
+            }
+        }
+    }
+
+    /// Answers whoever waits.
+    pub(super) fn answer(&self, waiter: Waiter, result: Result<Position, ErrorCode>) {
+        match waiter {
+            Waiter::Nobody => {}
+            Waiter::Session(index, key, id) => {
+                if let Some(handle) = self.loops.get().and_then(|loops| loops.get(index)) {
+                    handle.push(Mail::Answer(key, id, result));
+                }
+            }
+            Waiter::Call(sender) => {
+                let _ = sender.send(result);
+            }
+        }
+    }
+
+    /// Begins a subscription: from here on the loop receives the channel's deliveries.
+    pub fn subscribe(&self, name: &Arc<str>, options: &Arc<NamespaceOptions>, who: &Subscriber<'_>) -> Subscribed {
+        let now = self.now_ms();
+        let mut lane = self.lane(name);
+        let channel = lane.channel(name, options, now);
+        let recovered =
+            who.recover.as_ref().map(|(offset, epoch)| channel.recover_by_mode(*offset, epoch, who.recover_limit, now));
+        channel.subscribe(who.on_loop, now);
+        let subscribed =
+            Subscribed { channel: channel.id(), seq: channel.seq(), position: channel.position(), recovered };
+        let joined = channel.join(who.info, who.present, who.announce);
+        self.deliver(joined);
+        self.stats.subscribed(1);
+        subscribed
+    }
+
+    /// Ends a subscription.
+    pub fn unsubscribe(&self, channel: ChannelId, on_loop: u16, info: &Arc<ClientInfo>, announce: bool) {
+        let now = self.now_ms();
+        let mut lane = self.locked(lane_of_id(channel, LANES));
+        let Some(channel) = lane.by_id(channel) else { return };
+        channel.unsubscribe(on_loop, now);
+        let left = channel.leave(info, announce);
+        self.deliver(left);
+        self.stats.unsubscribed(1);
+    }
+
+    /// A page of history; error 112 if `since` belongs to another life of the channel.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn history(&self, name: &Arc<str>, options: &Arc<NamespaceOptions>, query: &Query) -> Result<Page, ErrorCode> {
+        let now = self.now_ms();
+        let mut lane = self.lane(name);
+        lane.channel(name, options, now).history(query, now).ok_or(ErrorCode::UNRECOVERABLE_POSITION)
+    }
+
+    /// Everybody in a channel.
+    #[must_use]
+    pub fn presence(&self, name: &str) -> Vec<Arc<ClientInfo>> {
+        self.lane(name).get(name).map(|channel| Channel::presence(channel)).unwrap_or_default()
+    }
+
+    /// How many clients and users are in a channel.
+    #[must_use]
+    pub fn presence_stats(&self, name: &str) -> (usize, usize) {
+        self.lane(name).get(name).map(|channel| Channel::presence_stats(channel)).unwrap_or_default()
+    }
+
+    /// Channels with subscribers whose name fits, and how many hear them.
+    #[must_use]
+    pub fn active(&self, fits: impl Fn(&str) -> bool) -> Vec<(Arc<str>, u64)> {
+        let mut all = Vec::new();
+        for lane in self.lanes() {
+            let heard = lane.all().into_iter().filter(|channel| channel.subscriber_count() > 0);
+            all.extend(heard.filter(|c| fits(c.name())).map(|c| (Arc::clone(c.name()), c.subscriber_count())));
+        }
+        all.sort();
+        all
+    }
+
+    /// Forgets channels nobody would miss; for a timer.
+    pub fn sweep(&self) {
+        let now = self.now_ms();
+        let left = self.lanes().map(|mut lane| lane.sweep(now)).sum::<usize>();
+        self.stats.set_channels(left as u64);
+    }
+
+    /// A connection of this user came in. `false` if the user has as many as it may.
+    #[must_use]
+    pub fn entered(&self, user: &Arc<str>, limit: usize) -> bool {
+        self.stats.connected();
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = users.entry(Arc::clone(user)).or_default();
+        if limit > 0 && !user.is_empty() && *count as usize >= limit {
+            return false;
+        }
+        *count += 1;
+        true
+    }
+
+    /// It is gone.
+    pub fn left(&self, user: &Arc<str>) {
+        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = users.get_mut(user) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                users.remove(user);
+            }
+        }
+    }
+
+    /// Connections in service, and different users with a name.
+    #[must_use]
+    pub fn population(&self) -> (u64, u64) {
+        let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
+        let named = users.keys().filter(|user| !user.is_empty()).count();
+        (users.values().map(|count| u64::from(*count)).sum(), named as u64)
+    }
+
+    /// Nobody of this name comes in, until that time (seconds since 1970; 0 for ever).
+    pub fn block(&self, user: &str, until_unix: u64) {
+        self.blocked.lock().unwrap_or_else(PoisonError::into_inner).insert(user.to_owned(), until_unix);
+    }
+
+    /// Whoever has this name may come in again.
+    pub fn unblock(&self, user: &str) {
+        self.blocked.lock().unwrap_or_else(PoisonError::into_inner).remove(user);
+    }
+
+    /// Whether a user is kept out.
+    #[must_use]
+    pub fn is_blocked(&self, user: &str) -> bool {
+        let mut blocked = self.blocked.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(until) = blocked.get(user).copied() else { return false };
+        let over = until > 0 && until.saturating_mul(1000) <= self.now_ms();
+        if over {
+            blocked.remove(user);
+        }
+        !over
+    }
+
+    /// A loop by its number.
+    #[must_use]
+    pub fn loop_of(&self, index: u16) -> Option<LoopHandle<Mail, Hello>> {
+        self.loops.get()?.get(index).cloned()
+    }
+
+    /// Headers of a request that backends may want; none if nobody is ever asked.
+    #[must_use]
+    pub fn headers_to_keep(&self, headers: &HeaderMap) -> Arc<HeaderMap> {
+        if self.settings.proxies.is_empty() { Arc::clone(&self.no_headers) } else { Arc::new(headers.clone()) }
+    }
+
+    /// Remembers an emulated connection by its secret.
+    pub fn remember(&self, session: Arc<str>, at: (u16, ConnKey)) {
+        self.emulated.lock().unwrap_or_else(PoisonError::into_inner).insert(session, at);
+    }
+
+    /// Forgets it.
+    pub fn forget(&self, session: &str) {
+        self.emulated.lock().unwrap_or_else(PoisonError::into_inner).remove(session);
+    }
+
+    /// Hands commands to an emulated connection. `false` if nobody has this secret.
+    #[must_use]
+    pub fn input(&self, session: &str, commands: bytes::Bytes) -> bool {
+        let found = self.emulated.lock().unwrap_or_else(PoisonError::into_inner).get(session).copied();
+        let Some((index, key)) = found else { return false };
+        let handle = self.loops.get().and_then(|loops| loops.get(index));
+        handle.is_some_and(|handle| handle.send(Mail::Input(key, commands)).is_ok())
+    }
+}
