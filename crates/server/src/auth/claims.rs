@@ -97,7 +97,7 @@ pub struct RoomConfig {
 }
 
 /// Some libraries write times as fractions.
-fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+pub(super) fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     let number = Option::<serde_json::Number>::deserialize(deserializer)?;
     // Saturating: a negative time is 1970, an absurd one is the far future.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
@@ -152,7 +152,7 @@ impl Claims {
     }
 }
 
-fn permissions(video: &VideoGrant) -> Permissions {
+pub(super) fn permissions(video: &VideoGrant) -> Permissions {
     let can_publish = video.can_publish.unwrap_or(true);
     let sources = video.can_publish_sources.iter().flatten();
     Permissions {

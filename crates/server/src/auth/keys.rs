@@ -59,6 +59,11 @@ impl Keys {
         self.pairs.iter().map(|(key, _)| key.as_str())
     }
 
+    /// Names and secrets, for other kinds of tokens.
+    pub(super) fn secrets(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.pairs.iter().map(|(key, secret)| (key.as_str(), secret.as_str()))
+    }
+
     /// Names of keys whose secret is shorter than 32 characters, easy to guess.
     pub fn weak(&self) -> impl Iterator<Item = &str> {
         self.pairs.iter().filter(|(_, secret)| secret.len() < 32).map(|(key, _)| key.as_str())
@@ -93,9 +98,21 @@ impl Keys {
     /// Signs claims with the first key, whose name becomes the issuer. `None` without keys.
     #[must_use]
     pub fn sign(&self, claims: &Claims) -> Option<String> {
-        let (key, secret) = self.pairs.first()?;
-        let claims = Claims { iss: Some(key.clone()), ..claims.clone() };
-        jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &EncodingKey::from_secret(secret.as_bytes())).ok()
+        let (key, _) = self.pairs.first()?;
+        self.encode(&Claims { iss: Some(key.clone()), ..claims.clone() })
+    }
+
+    /// Signs claims of channels, a JSON object, likewise.
+    #[must_use]
+    pub fn sign_channel(&self, mut claims: serde_json::Map<String, serde_json::Value>) -> Option<String> {
+        let (key, _) = self.pairs.first()?;
+        claims.insert("iss".to_owned(), key.as_str().into());
+        self.encode(&claims)
+    }
+
+    fn encode(&self, claims: &impl serde::Serialize) -> Option<String> {
+        let (_, secret) = self.pairs.first()?;
+        jsonwebtoken::encode(&Header::new(Algorithm::HS256), claims, &EncodingKey::from_secret(secret.as_bytes())).ok()
     }
 
     /// A token with the same grant that lives ten minutes, or as long as the original if that is

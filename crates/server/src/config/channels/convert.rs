@@ -10,7 +10,8 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use tandem_hub::namespace::{
-    Conflation, ConflationMode, DataFormat, Durability, NamespaceOptions, Namespaces, ROOM, Rate, RecoveryMode,
+    ChannelRegex, Conflation, ConflationMode, DataFormat, Durability, NamespaceOptions, Namespaces, ROOM, Rate,
+    RecoveryMode,
 };
 
 /// Key of the server API in development.
@@ -263,6 +264,7 @@ fn options(
         allow_presence_for_subscriber: raw.allow_presence_for_subscriber,
         allow_presence_for_anonymous: raw.allow_presence_for_anonymous,
         allow_user_limited_channels: raw.allow_user_limited_channels,
+        channel_regex: regex(&at("channel_regex"), &raw.channel_regex)?,
         delta_publish: raw.delta_publish,
         allowed_delta_fossil: !raw.allowed_delta_types.is_empty(),
         publication_data_format: choice(&at("publication_data_format"), &raw.publication_data_format, &formats)?,
@@ -274,7 +276,7 @@ fn options(
         conflation: conflation(&at("conflation"), &raw.conflation)?,
         publish_rate: (raw.publish_rate.count > 0)
             .then_some(Rate { count: raw.publish_rate.count, per: raw.publish_rate.per.0 }),
-        ..NamespaceOptions::default()
+        members_only: false,
     })
 }
 
@@ -292,6 +294,11 @@ fn conflation(path: &str, raw: &RawConflation) -> Result<Option<Conflation>, Con
         }
     };
     Ok(Some(Conflation { mode, interval: raw.interval.0 }))
+}
+
+fn regex(path: &str, pattern: &str) -> Result<Option<ChannelRegex>, ConfigError> {
+    let read = (!pattern.is_empty()).then(|| ChannelRegex::new(pattern)).transpose();
+    read.map_err(|error| invalid(path, error))
 }
 
 /// One of a few words.

@@ -198,6 +198,7 @@ fn values_that_make_no_sense() {
         (space("conflation: {mode: latest_per_key}"), "conflation: latest_per_key needs a tag"),
         (space("conflation: {mode: drop_oldest}"), "conflation: drop_oldest needs a depth"),
         (space("conflation: {mode: newest}"), "conflation.mode: \"newest\" is unknown"),
+        (space("channel_regex: \"[\""), "channel_regex: it is no regular expression"),
         (space("history_ttl: soon"), "a length of time such as 300s"),
         (space("subscribe_proxy_enabled: true"), "channel.proxy.subscribe.endpoint is not set"),
         (space("publish_proxy_enabled: true, publish_proxy_name: app"), "no proxy is called \"app\""),
