@@ -16,8 +16,8 @@ fn check(field: &Field, path: &str, value: &serde_yaml_ng::Value) -> Result<(), 
     match field.kind {
         Kind::Section(parts) => check_names(parts, path, value),
         Kind::List(parts) => {
-            let elements = value.as_sequence().into_iter().flatten().enumerate();
-            elements.map(|(index, element)| check_names(parts, &format!("{path}[{index}]"), element)).collect()
+            let mut elements = value.as_sequence().into_iter().flatten().enumerate();
+            elements.try_for_each(|(index, element)| check_names(parts, &format!("{path}[{index}]"), element))
         }
         _ => Ok(()),
     }
