@@ -86,7 +86,7 @@ pub(crate) struct Serve {
     pub(crate) log_json: bool,
 }
 
-/// Print an access token (JWT) for LiveKit clients and for the server API.
+/// Print an access token (JWT) for LiveKit clients, for clients of channels, and for the server API.
 ///
 /// The key is taken from --key and --secret, from --dev, from --keys, from the configuration
 /// file, or from the data directory of a server that made its own; the first of these that is there.
@@ -95,9 +95,12 @@ pub(crate) struct Serve {
   tandem token --dev --identity ana --room demo
   tandem token --identity ana --name 'Ana María' --room demo --ttl 30m --key K --secret S
   echo '{\"roomCreate\":true,\"roomList\":true,\"roomAdmin\":true}' > admin.json
-  tandem token --room demo --grant admin.json          for the server API")]
+  tandem token --room demo --grant admin.json          for the server API
+  tandem token --dev --identity 42 --channels          for a client of channels
+  tandem token --dev --identity 42 --channels news,chat:lobby        that the server subscribes to these
+  tandem token --dev --identity 42 --channel '$vip'    for its subscription to this one")]
 pub(crate) struct Token {
-    /// Who; needed to join
+    /// Who; needed to join a room
     #[arg(long, value_name = "ID")]
     pub(crate) identity: Option<String>,
     /// Display name
@@ -106,6 +109,12 @@ pub(crate) struct Token {
     /// Room to join; with --grant, the room the grant is for
     #[arg(long, value_name = "R")]
     pub(crate) room: Option<String>,
+    /// For a connection to channels; the server subscribes it to those named
+    #[arg(long, value_name = "A,B", value_delimiter = ',', num_args = 0..)]
+    pub(crate) channels: Option<Vec<String>>,
+    /// For a subscription to this channel
+    #[arg(long, value_name = "C", conflicts_with_all = ["room", "grant", "channels"])]
+    pub(crate) channel: Option<String>,
     /// How long it is good for: seconds, or a number with s, m, h or d
     #[arg(long, value_name = "TIME", default_value = "6h")]
     pub(crate) ttl: String,

@@ -5,13 +5,15 @@ use crate::cli::{self, Serve};
 use std::io::Write;
 use std::path::Path;
 use tandem_server::auth::Keys;
+use tandem_server::auth::channel::ChannelTokens;
 use tandem_server::config::{Config, ConfigError, example, schema};
 
 /// Serves `tandem config`.
 pub(crate) fn run(command: &cli::Config) -> Result<(), Failure> {
     let text = match command {
         cli::Config::Check { file } => {
-            Config::load(file)?;
+            // Reads the keys of tokens too.
+            ChannelTokens::new(&Config::load(file)?, &Keys::default())?;
             format!("{} is fine\n", file.display())
         }
         cli::Config::Schema => format!("{:#}\n", schema()?),

@@ -2,6 +2,7 @@
 
 use crate::cli::Token;
 use crate::{Failure, config, keys};
+use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tandem_server::auth::{Claims, Keys, VideoGrant, store};
@@ -10,17 +11,24 @@ use tandem_server::parts::{Identity, RoomName};
 /// Prints a token.
 pub(crate) fn run(flags: &Token) -> Result<(), Failure> {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    let claims = claims(flags, now)?;
-    let token = signing_keys(flags)?.sign(&claims);
+    let expires = now.saturating_add(seconds(&flags.ttl)?);
+    let keys = signing_keys(flags)?;
+    let token = match (&flags.channel, &flags.channels) {
+        (None, None) => keys.sign(&claims(flags, now, expires)?),
+        _ => keys.sign_channel(channel_claims(flags, now, expires)?),
+    };
     let token = token.ok_or_else(|| Failure("the token could not be signed".to_owned()))?;
     config::print(&format!("{token}\n"))
 }
 
-fn claims(flags: &Token, now: u64) -> Result<Claims, Failure> {
+fn claims(flags: &Token, now: u64, expires: u64) -> Result<Claims, Failure> {
     let mut video = match &flags.grant {
         Some(path) => grant(path)?,
         None if flags.room.is_some() => VideoGrant { room_join: Some(true), ..VideoGrant::default() },
-        None => return Err(Failure("say what the token is for: --room to join a room, or --grant FILE".to_owned())),
+        None => {
+            let ways = "--room to join a room, --channels or --channel for channels, or --grant FILE";
+            return Err(Failure(format!("say what the token is for: {ways}")));
+        }
     };
     if let Some(room) = &flags.room {
         let room: RoomName = room.parse().map_err(|error| Failure(format!("--room: {error}")))?;
@@ -34,11 +42,38 @@ fn claims(flags: &Token, now: u64) -> Result<Claims, Failure> {
     Ok(Claims {
         sub: flags.identity.clone(),
         name: flags.name.clone(),
-        exp: Some(now.saturating_add(seconds(&flags.ttl)?)),
+        exp: Some(expires),
         nbf: Some(now),
         video: Some(video),
         ..Claims::default()
     })
+}
+
+/// Claims for clients of channels: of a room's token too, if it is for both.
+fn channel_claims(flags: &Token, now: u64, expires: u64) -> Result<Map<String, Value>, Failure> {
+    let mut all = Map::new();
+    if flags.room.is_some() || flags.grant.is_some() {
+        if let Ok(Value::Object(room)) = serde_json::to_value(claims(flags, now, expires)?) {
+            all = room;
+        }
+    } else if let Some(name) = &flags.name {
+        all.insert("info".to_owned(), json!({"name": name}));
+    }
+    all.insert("sub".to_owned(), flags.identity.as_deref().unwrap_or_default().into());
+    all.insert("iat".to_owned(), now.into());
+    all.insert("exp".to_owned(), expires.into());
+    if let Some(channel) = &flags.channel {
+        if channel.is_empty() {
+            return Err(Failure("--channel: a channel needs a name".to_owned()));
+        }
+        all.insert("channel".to_owned(), channel.as_str().into());
+    }
+    let channels = flags.channels.iter().flatten().filter(|channel| !channel.is_empty());
+    let channels: Vec<&str> = channels.map(String::as_str).collect();
+    if !channels.is_empty() {
+        all.insert("channels".to_owned(), channels.into());
+    }
+    Ok(all)
 }
 
 fn grant(path: &Path) -> Result<VideoGrant, Failure> {

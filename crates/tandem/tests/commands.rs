@@ -4,6 +4,8 @@
 mod common;
 
 use common::{Folder, devkey, run, stderr, tandem};
+use tandem_server::auth::channel::ChannelTokens;
+use tandem_server::config::Config;
 
 fn now() -> u64 {
     std::time::UNIX_EPOCH.elapsed().unwrap().as_secs()
@@ -29,6 +31,31 @@ fn tokens_say_what_was_asked_for() {
     let output =
         tandem().args(["token", "--identity", "a", "--room", "b"]).env("TANDEM_KEYS", "devkey: secret").output();
     assert!(devkey().verify(String::from_utf8(output.unwrap().stdout).unwrap().trim(), now()).is_ok());
+}
+
+#[test]
+fn tokens_for_channels() {
+    let folder = Folder::new();
+    let tokens = ChannelTokens::new(&Config::default(), &devkey()).unwrap();
+    let make = |args: &[&str]| {
+        let args: Vec<&str> = ["token", "--dev", "--identity", "42"].iter().chain(args).copied().collect();
+        let output = run(&args, &folder.0);
+        assert!(output.status.success(), "{}", stderr(&output));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    };
+    let claims = tokens.connection(&make(&["--channels", "news,chat:a", "--name", "Ana"]), now()).unwrap();
+    assert_eq!((claims.user.as_str(), claims.channels), ("42", vec!["news".to_owned(), "chat:a".to_owned()]));
+    assert_eq!(claims.info, r#"{"name":"Ana"}"#);
+    assert!((21_500..=21_600).contains(&(claims.expires_unix - now())));
+    assert!(tokens.connection(&make(&["--channels"]), now()).unwrap().channels.is_empty());
+    let claims = tokens.subscription(&make(&["--channel", "$vip", "--ttl", "30m"]), now()).unwrap();
+    assert_eq!((claims.user.as_str(), claims.channel.as_str()), ("42", "$vip"));
+    let both = make(&["--room", "demo", "--channels", "news"]);
+    assert!(devkey().verify(&both, now()).unwrap().room_join);
+    let claims = tokens.connection(&both, now()).unwrap();
+    assert!(claims.channels == ["news"] && claims.capabilities.iter().any(|can| can.covers("room:demo")));
+    let output = run(&["token", "--dev", "--channel", "a", "--room", "b"], &folder.0);
+    assert_eq!(output.status.code(), Some(2));
 }
 
 #[test]

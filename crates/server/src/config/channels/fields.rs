@@ -63,7 +63,11 @@ pub const TOP: &[Field] = &[
         Kind::Section(&[CHANNEL]),
         "Channels: what they can do, by namespace (the name before the colon).",
     ),
-    field("proxies", Kind::List(&[NAME, PROXY]), "Backends with names, for the …_proxy_name of namespaces."),
+    field(
+        "proxies",
+        Kind::List(&[NAME, PROXY]),
+        "Backends with names, for ..._proxy_name: [{name: app, endpoint: \"http://app.example/hook\"}].",
+    ),
     field("rpc", Kind::Section(&[RPC]), "Remote procedures that clients of channels call."),
     field("http_api", Kind::Section(&[HTTP_API]), "Server API of channels: POST /api/publish and others."),
     field("websocket", Kind::Section(&[WEBSOCKET]), "Channels over WebSocket: /connection/websocket."),
@@ -149,7 +153,7 @@ const CHANNEL: &[Field] = &[
     field(
         "namespaces",
         Kind::List(&[NAME, NAMESPACE]),
-        "All others: a list of sections like the one above, each with a name.",
+        "The others, by what stands before the colon: [{name: chat, history_size: 10, history_ttl: 60s}] with settings as above.",
     ),
     time("history_meta_ttl", "How long a channel's position outlives its last use."),
     number("max_length", "Longest name of a channel, in bytes."),

@@ -41,30 +41,57 @@ fn check_names(parts: &[&[Field]], path: &str, value: &serde_yaml_ng::Value) -> 
 
 /// Appends the sections with their defaults, explained.
 pub(in super::super) fn example(text: &mut String, defaults: &Value) {
+    let mut writer = Example { text, explained: Vec::new() };
     for section in TOP {
-        text.push('\n');
+        writer.text.push('\n');
         let default = defaults.get(section.name).unwrap_or(&Value::Null);
-        write_field(text, section, default, 0);
+        writer.field(section, default, section.name, 0);
     }
 }
 
-fn write_field(text: &mut String, field: &Field, default: &Value, depth: usize) {
-    let (indent, name) = ("  ".repeat(depth), field.name);
-    let words = match field.kind {
-        Kind::Word(words) => format!(" One of {}.", listed(words)),
-        _ => String::new(),
-    };
-    let _ = writeln!(text, "{indent}# {}{words}", field.doc);
-    match field.kind {
-        Kind::Section(parts) => {
-            let _ = writeln!(text, "{indent}{name}:");
-            for inner in parts.iter().copied().flatten() {
-                write_field(text, inner, default.get(inner.name).unwrap_or(&Value::Null), depth + 1);
+struct Example<'a> {
+    text: &'a mut String,
+    /// Settings that stand in several places are explained in the first of them.
+    explained: Vec<(&'static [Field], String)>,
+}
+
+impl Example<'_> {
+    fn field(&mut self, field: &Field, default: &Value, path: &str, depth: usize) {
+        let (indent, name) = ("  ".repeat(depth), field.name);
+        let more = match field.kind {
+            Kind::Word(words) => format!(" One of {}.", listed(words)),
+            Kind::Section(parts) => match self.explained_in(parts) {
+                Some(place) => {
+                    let _ = writeln!(self.text, "{indent}# {} Settings as in {place}.", field.doc);
+                    let switch = parts.iter().find(|part| part.len() == 1).and_then(|part| part.first());
+                    let switch = switch.map(|field| format!("{}: false", field.name)).unwrap_or_default();
+                    let _ = writeln!(self.text, "{indent}# {name}: {{{switch}}}");
+                    return;
+                }
+                None => String::new(),
+            },
+            _ => String::new(),
+        };
+        let _ = writeln!(self.text, "{indent}# {}{more}", field.doc);
+        match field.kind {
+            Kind::Section(parts) => {
+                self.explained.extend(parts.iter().filter(|part| part.len() > 1).map(|part| (*part, path.to_owned())));
+                let _ = writeln!(self.text, "{indent}{name}:");
+                for inner in parts.iter().copied().flatten() {
+                    let default = default.get(inner.name).unwrap_or(&Value::Null);
+                    self.field(inner, default, &format!("{path}.{}", inner.name), depth + 1);
+                }
             }
+            // Absent values are comments, so that the example reads back as the defaults.
+            _ if default.is_null() => drop(writeln!(self.text, "{indent}# {name}:")),
+            _ => drop(writeln!(self.text, "{indent}{name}: {default}")),
         }
-        // Absent values are comments, so that the example reads back as the defaults.
-        _ if default.is_null() => drop(writeln!(text, "{indent}# {name}:")),
-        _ => drop(writeln!(text, "{indent}{name}: {default}")),
+    }
+
+    fn explained_in(&self, parts: &[&[Field]]) -> Option<String> {
+        let names = |part: &[Field]| part.iter().map(|field| field.name).collect::<Vec<_>>();
+        let same = |part: &[Field]| self.explained.iter().find(|(known, _)| names(known) == names(part));
+        parts.iter().find_map(|part| same(part)).map(|(_, place)| place.clone())
     }
 }
 
