@@ -202,7 +202,7 @@ impl Default for Bounds {
             attributes_bytes: limits.attributes_bytes,
             name_bytes: limits.name_bytes,
             resume_grace: 15,
-            connections: 16_384,
+            connections: 65_536,
             joins_per_minute: 120,
         }
     }

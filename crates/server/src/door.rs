@@ -3,5 +3,7 @@
 pub mod admin;
 pub mod api;
 pub mod centrifuge;
+pub mod echo;
 pub mod livekit;
 pub mod twirp;
+mod upgrade;

@@ -84,6 +84,12 @@ impl Hooks {
         !self.backends.is_empty()
     }
 
+    /// Whether a backend is told the `meta` of connections.
+    #[must_use]
+    pub fn wants_meta(&self, proxy: &str) -> bool {
+        self.backends.get(proxy).is_some_and(|backend| backend.include_meta)
+    }
+
     /// Asks.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ mod serve;
 pub(crate) use serve::take_over;
 pub use serve::{Server, Slot, listen};
 
-use crate::door::{admin, api, centrifuge, livekit, twirp};
+use crate::door::{admin, api, centrifuge, echo, livekit, twirp};
 use crate::node::Node;
 use crate::{app, join};
 use axum::Router;
@@ -64,6 +64,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .merge(twirp::routes())
         .merge(centrifuge::routes())
         .merge(api::routes())
+        .merge(echo::routes())
         .merge(join::routes())
         .fallback(other)
         .layer(DefaultBodyLimit::max(BODY_BYTES))

@@ -1,5 +1,6 @@
 //! What the node counts, as Prometheus text.
 
+use crate::channels::Plane;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -89,10 +90,11 @@ impl Metrics {
 
     /// Everything as text (Prometheus exposition format 0.0.4).
     #[must_use]
-    pub fn text(&self, shards: &[(ShardStats, LoopStats)]) -> String {
+    pub fn text(&self, shards: &[(ShardStats, LoopStats)], channels: &Plane) -> String {
         let mut page = Page(String::new());
         self.own(&mut page);
         of_shards(&mut page, shards);
+        of_channels(&mut page, channels);
         page.0
     }
 
@@ -146,6 +148,51 @@ fn of_shards(page: &mut Page, shards: &[(ShardStats, LoopStats)]) {
     page.value(name, "{reason=\"send\"}", shards.iter().map(|s| s.1.send_dropped).sum());
 }
 
+fn of_channels(page: &mut Page, channels: &Plane) {
+    let counted = channels.stats.now();
+    let (connections, users) = channels.population();
+    for (name, kind, help, value) in [
+        ("channel_connections", "gauge", "Connections of channel clients in service.", connections),
+        ("channel_users", "gauge", "Different users with a name among them.", users),
+        ("channel_subscriptions", "gauge", "Subscriptions to channels.", counted.subscriptions),
+        ("channels", "gauge", "Channels that are kept, every five seconds.", counted.channels),
+        (
+            "channel_connects_total",
+            "counter",
+            "Connections of channel clients that came into service.",
+            counted.connections_opened,
+        ),
+        ("channel_commands_total", "counter", "Commands of channel clients.", counted.commands),
+        ("publications_total", "counter", "Publications in channels.", counted.published),
+        ("publications_delivered_total", "counter", "Publications handed to subscribers.", counted.delivered),
+    ] {
+        page.one(&format!("tandem_{name}"), kind, help, value);
+    }
+    let name = "tandem_channel_codes_total";
+    page.head(name, "counter", "Errors, disconnects and unsubscribes sent to channel clients, by code.");
+    for ((kind, code), count) in &counted.codes {
+        page.value(name, &format!("{{kind=\"{kind}\",code=\"{code}\"}}"), *count);
+    }
+    let loops = channels.stats.loops();
+    let sum = |of: fn(&tandem_net::stream_loop::StreamStats) -> u64| loops.iter().map(of).sum();
+    page.one(
+        "tandem_channel_loop_turns_total",
+        "counter",
+        "Turns of the loops that own channel connections.",
+        sum(|s| s.turns),
+    );
+    page.one("tandem_channel_writes_total", "counter", "System calls that wrote to them.", sum(|s| s.writes));
+    page.one("tandem_channel_received_bytes_total", "counter", "Bytes read from them.", sum(|s| s.bytes_in));
+    let Some(store) = channels.store().map(crate::store::Store::stats) else { return };
+    page.one("tandem_store_queue_records", "gauge", "Publications that wait for the disk.", store.queued);
+    page.one("tandem_store_commits_total", "counter", "Groups written to the disk.", store.commits);
+    page.one("tandem_store_records_total", "counter", "Publications in them.", store.records);
+    page.one("tandem_store_failures_total", "counter", "Groups that could not be written.", store.failures);
+    page.one("tandem_store_log_bytes", "gauge", "Bytes of history on the disk.", store.log_bytes);
+    let micros = u64::try_from(store.last_commit.as_micros()).unwrap_or(u64::MAX);
+    page.one("tandem_store_last_commit_microseconds", "gauge", "How long the last group took.", micros);
+}
+
 /// A page of text; writing to a string cannot fail.
 struct Page(String);
 
@@ -166,6 +213,7 @@ impl Page {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
 
     #[test]
@@ -177,7 +225,8 @@ mod tests {
         metrics.answered(999);
         let shard =
             (ShardStats { rooms: 2, ..ShardStats::default() }, LoopStats { send_dropped: 3, ..LoopStats::default() });
-        let text = metrics.text(&[shard, shard]);
+        let channels = Plane::new(crate::config::Config::default().channel_settings().unwrap());
+        let text = metrics.text(&[shard, shard], &channels);
         for line in [
             "tandem_rejects_total{door=\"livekit\",code=\"unauthenticated\"} 2",
             "tandem_http_requests_total{status=\"2xx\"} 1",

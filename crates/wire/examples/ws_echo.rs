@@ -8,7 +8,7 @@ use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::time::Duration;
 use tandem_wire::websocket::{
-    Accepted, Decoder, DecoderOptions, Deflater, Event, Inflater, Offer, Opcode, close_frame, encode,
+    Accepted, Decoder, DecoderOptions, DeflateParams, Deflater, Event, Inflater, Offer, Opcode, close_frame, encode,
     encode_compressed, handshake, pong_frame,
 };
 
@@ -30,8 +30,11 @@ fn serve(mut stream: TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut bytes = Vec::new();
     let Some(accepted) = shake(&mut stream, &mut bytes)? else { return Ok(()) };
-    let options =
-        DecoderOptions { max_message_bytes: MAX_BYTES, max_inflated_bytes: MAX_BYTES, deflate: accepted.deflate };
+    let options = DecoderOptions {
+        max_message_bytes: MAX_BYTES,
+        max_inflated_bytes: MAX_BYTES,
+        deflate: accepted.deflate.is_some(),
+    };
     let (mut decoder, mut inflater, mut deflater) = (Decoder::new(options), Inflater::new(), Deflater::new(1));
     let mut buffer = vec![0; 64 * 1024];
     let mut out = Vec::new();
@@ -59,11 +62,12 @@ fn serve(mut stream: TcpStream) -> io::Result<()> {
     }
 }
 
-fn answer(event: Event, deflate: bool, deflater: &mut Deflater, out: &mut Vec<u8>) {
-    let mut message = |opcode, payload: &[u8]| match deflate.then(|| deflater.deflate_message(payload)).flatten() {
-        Some(compressed) => encode_compressed(opcode, &compressed, out),
-        None => encode(opcode, payload, out),
-    };
+fn answer(event: Event, deflate: Option<DeflateParams>, deflater: &mut Deflater, out: &mut Vec<u8>) {
+    let mut message =
+        |opcode, payload: &[u8]| match deflate.and_then(|params| deflater.deflate_message(payload, params)) {
+            Some(compressed) => encode_compressed(opcode, &compressed, out),
+            None => encode(opcode, payload, out),
+        };
     match event {
         Event::Text(payload) => message(Opcode::Text, &payload),
         Event::Binary(payload) => message(Opcode::Binary, &payload),

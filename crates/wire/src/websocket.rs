@@ -8,12 +8,17 @@
 mod decode;
 mod deflate;
 mod encode;
+mod error;
+mod extensions;
 mod handshake;
+mod head;
+mod mask;
 #[cfg(test)]
 mod tests;
 mod utf8;
 
-pub use decode::{Decoder, DecoderOptions, Event, ProtocolError};
+pub use decode::{Decoder, DecoderOptions, Event};
 pub use deflate::{Deflater, Inflater};
-pub use encode::{Opcode, close_frame, encode, encode_compressed, ping_frame, pong_frame};
-pub use handshake::{Accepted, HandshakeError, Offer, choose, handshake};
+pub use encode::{Header, Opcode, close_frame, encode, encode_compressed, header, ping_frame, pong_frame};
+pub use error::ProtocolError;
+pub use handshake::{Accepted, DeflateParams, HandshakeError, Offer, choose, handshake};

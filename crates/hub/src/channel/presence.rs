@@ -5,19 +5,27 @@ use crate::publication::ClientInfo;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+/// In channels with more subscribers nobody hears who comes and goes: each one would be told of all
+/// the others, and there would be time for nothing else.
+const ANNOUNCED_TO: u64 = 500;
+
 impl<W> Channel<W> {
+    fn is_small(&self) -> bool {
+        self.subscriber_count() <= ANNOUNCED_TO
+    }
+
     /// A client came; with `announce` the others hear of it.
     pub fn join(&mut self, info: &Arc<ClientInfo>, present: bool, announce: bool) -> Option<Delivery> {
         if present {
             self.presence.insert(Arc::clone(&info.client), Arc::clone(info));
         }
-        if announce { self.delivery(Body::Join(Arc::clone(info))) } else { None }
+        if announce && self.is_small() { self.delivery(Body::Join(Arc::clone(info))) } else { None }
     }
 
     /// A client left; with `announce` the others hear of it.
     pub fn leave(&mut self, info: &Arc<ClientInfo>, announce: bool) -> Option<Delivery> {
         self.presence.remove(&info.client);
-        if announce { self.delivery(Body::Leave(Arc::clone(info))) } else { None }
+        if announce && self.is_small() { self.delivery(Body::Leave(Arc::clone(info))) } else { None }
     }
 
     /// Everybody there, by client id.

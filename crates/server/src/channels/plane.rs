@@ -1,6 +1,7 @@
 //! The channels of a node: lanes behind locks, the loops that own connections, and the disk.
 
 use super::mail::{Hello, Mail, Waiter};
+use super::operate::{Act, Operation, Whose};
 use super::stats::PlaneStats;
 use crate::config::channels::ChannelSettings;
 use crate::store::Store;
@@ -9,7 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tandem_hub::channel::{Channel, ChannelId, Delivery, Page, Position, Published, Query, Recovered};
-use tandem_hub::code::ErrorCode;
+use tandem_hub::code::{Disconnect, ErrorCode};
 use tandem_hub::lane::{Lane, lane_of, lane_of_id};
 use tandem_hub::namespace::NamespaceOptions;
 use tandem_hub::publication::{ClientInfo, Draft};
@@ -281,6 +282,17 @@ impl Plane {
             if *count == 0 {
                 users.remove(user);
             }
+        }
+    }
+
+    /// Ends all connections of a user but one: each user has one at a time.
+    pub fn end_others(&self, user: &str, except: &str) {
+        let operation = Arc::new(Operation {
+            whose: Whose { user: user.to_owned(), ..Whose::default() },
+            act: Act::Disconnect(Disconnect::CONNECTION_LIMIT, vec![except.to_owned()]),
+        });
+        for handle in self.loops() {
+            handle.push(Mail::Operate(Arc::clone(&operation)));
         }
     }
 

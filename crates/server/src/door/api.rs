@@ -81,6 +81,7 @@ fn unwelcome(node: &Node, headers: &HeaderMap, query: Option<&str>) -> Option<Re
 
 async fn call(node: &Arc<Node>, method: &str, body: &[u8], mode: ErrorMode) -> Response {
     let body = if body.is_empty() { b"{}" } else { body };
+    let mode = if node.channels.settings.http_api.transport_errors { ErrorMode::Transport } else { mode };
     match act::act(node, method, body).await {
         Ok(result) => respond(result),
         Err(act::Failed::Malformed(error)) => malformed(node, &error),

@@ -235,7 +235,8 @@ fn to_filter(wire: WireFilter, nodes: &mut usize) -> Result<FilterNode, DecodeEr
 /// Whether bytes are one JSON document without line breaks.
 #[must_use]
 pub fn is_json(text: &[u8]) -> bool {
-    !text.iter().any(|byte| matches!(byte, b'\n' | b'\r')) && serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
+    !text.iter().any(|byte| matches!(byte, b'\n' | b'\r'))
+        && serde_json::from_slice::<serde::de::IgnoredAny>(text).is_ok()
 }
 
 /// JSON on one line: checks it, and takes out line breaks between its parts. Text that has none

@@ -4,13 +4,14 @@
 use super::downstream::Downstream;
 use super::frame::{Envelope, Face};
 use crate::channels::Hello;
+use crate::door::upgrade;
 use crate::http::{Peer, Slot, take_over};
 use crate::metrics::Door;
 use crate::node::Node;
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{DefaultBodyLimit, Extension, RawQuery, Request, State};
-use axum::http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, HeaderName, ORIGIN, UPGRADE};
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -18,7 +19,7 @@ use std::sync::Arc;
 use tandem_core::Code;
 use tandem_net::stream_loop::Sink;
 use tandem_wire::centrifuge::{self as wire, Protocol};
-use tandem_wire::websocket::{self, Offer};
+use tandem_wire::websocket;
 
 /// Largest body of an HTTP request here, bytes.
 const BODY_BYTES: usize = 64 * 1024;
@@ -40,11 +41,11 @@ pub fn routes() -> Router<Arc<Node>> {
 }
 
 async fn websocket(state: State<Arc<Node>>, peer: Extension<Peer>, query: RawQuery, request: Request) -> Response {
-    upgrade(&state.0, peer.0, query.0.as_deref().unwrap_or_default(), false, request)
+    upgraded(&state.0, peer.0, query.0.as_deref().unwrap_or_default(), false, request)
 }
 
 async fn uni_websocket(state: State<Arc<Node>>, peer: Extension<Peer>, query: RawQuery, request: Request) -> Response {
-    upgrade(&state.0, peer.0, query.0.as_deref().unwrap_or_default(), true, request)
+    upgraded(&state.0, peer.0, query.0.as_deref().unwrap_or_default(), true, request)
 }
 
 /// A refusal before there is a connection.
@@ -53,7 +54,7 @@ fn refuse(node: &Node, code: Code, status: StatusCode, why: &'static str) -> Res
     (status, why).into_response()
 }
 
-fn upgrade(node: &Arc<Node>, peer: Peer, query: &str, uni: bool, mut request: Request) -> Response {
+fn upgraded(node: &Arc<Node>, peer: Peer, query: &str, uni: bool, mut request: Request) -> Response {
     let settings = &node.channels.settings;
     if settings.websocket.disabled || (uni && !settings.uni_websocket) {
         return refuse(node, Code::Unsupported, StatusCode::NOT_FOUND, "this transport is switched off");
@@ -66,28 +67,11 @@ fn upgrade(node: &Arc<Node>, peer: Peer, query: &str, uni: bool, mut request: Re
             "pages of this origin may not connect; add it to client.allowed_origins",
         );
     }
-    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok());
-    let wants = header(UPGRADE.as_str()).is_some_and(|value| value.eq_ignore_ascii_case("websocket"));
-    if !wants {
-        return refuse(node, Code::Invalid, StatusCode::BAD_REQUEST, "this path takes WebSocket connections");
-    }
-    let joined = |name: &str| {
-        let values = request.headers().get_all(name).iter().filter_map(|value| value.to_str().ok());
-        values.collect::<Vec<_>>().join(", ")
-    };
-    let (protocols, extensions) = (joined("sec-websocket-protocol"), joined("sec-websocket-extensions"));
-    let offer = Offer {
-        key: header("sec-websocket-key"),
-        version: header("sec-websocket-version"),
-        extensions: &extensions,
-        deflate: settings.websocket.compression,
-    };
-    let accepted = match websocket::handshake(&offer) {
+    let accepted = match upgrade::accept(request.headers(), settings.websocket.compression) {
         Ok(accepted) => accepted,
-        Err(_) => {
-            return refuse(node, Code::Invalid, StatusCode::BAD_REQUEST, "the WebSocket handshake is not complete");
-        }
+        Err(why) => return refuse(node, Code::Invalid, StatusCode::BAD_REQUEST, why),
     };
+    let protocols = upgrade::joined(request.headers(), "sec-websocket-protocol");
     let subprotocol = websocket::choose(&protocols, &SUBPROTOCOLS);
     let by_query = query_value(query, "cf_protocol").or_else(|| query_value(query, "format"));
     let protobuf = !uni && (subprotocol == Some(PROTOBUF) || by_query.as_deref() == Some("protobuf"));
@@ -114,23 +98,7 @@ fn upgrade(node: &Arc<Node>, peer: Peer, query: &str, uni: bool, mut request: Re
         let Some((stream, slot, read)) = take_over(upgraded) else { return };
         hand_over(&node, stream, slot, Hello { first: read, ..hello });
     });
-    let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
-    let headers = response.headers_mut();
-    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
-    let mut put = |name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    };
-    put("sec-websocket-accept", &accepted.accept);
-    if let Some(subprotocol) = subprotocol {
-        put("sec-websocket-protocol", subprotocol);
-    }
-    if let Some(extensions) = &accepted.extensions {
-        put("sec-websocket-extensions", extensions);
-    }
-    response
+    upgrade::response(&accepted, subprotocol)
 }
 
 fn hand_over(node: &Node, stream: std::net::TcpStream, slot: Slot, hello: Hello) {
@@ -207,7 +175,7 @@ fn streaming(
     };
     let (body, sink, key) = Downstream::new(handle.clone(), envelope == Envelope::Sse);
     let hello = Hello {
-        face: Face { protocol, envelope, uni, deflate: false, by_id: false },
+        face: Face { protocol, envelope, uni, deflate: None, by_id: false },
         frame_pings: false,
         first,
         preface: Bytes::new(),

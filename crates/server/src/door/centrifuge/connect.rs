@@ -105,6 +105,9 @@ impl Desk {
             self.plane.remember(Arc::clone(&secret), (io.index(), key));
         }
         if !user.is_empty() {
+            if self.plane.settings.client.personal_channel_single_connection {
+                self.plane.end_others(&user, &client);
+            }
             self.users.entry(user).or_default().push(key);
         }
         let subs = self.server_side(key, &who.claims, request.subs, io);
@@ -140,7 +143,6 @@ impl Desk {
             pong: !uni && settings_ping > 0 && !settings.pong_timeout.is_zero(),
             session: secret.unwrap_or_default().to_owned(),
             node: self.node.id.clone(),
-            ..ConnectResult::default()
         };
         if uni {
             self.push(key, &Push { id: 0, channel: "", body: PushBody::Connect(&result) }, io);

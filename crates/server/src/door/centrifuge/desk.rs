@@ -293,7 +293,7 @@ impl Handler for Desk {
             Decoder::new(DecoderOptions {
                 max_message_bytes: limit,
                 max_inflated_bytes: limit.saturating_mul(INFLATED_FACTOR),
-                deflate: hello.face.deflate,
+                deflate: hello.face.deflate.is_some(),
             })
         });
         if let Some(cell) = &hello.key {

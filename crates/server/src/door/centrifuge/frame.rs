@@ -6,7 +6,7 @@ use tandem_hub::channel::Delivery;
 use tandem_hub::publication::{ClientInfo, Publication};
 use tandem_wire::centrifuge::{self as wire, Protocol, Push, PushBody};
 use tandem_wire::fossil;
-use tandem_wire::websocket::{self, Deflater, Opcode};
+use tandem_wire::websocket::{self, DeflateParams, Deflater, Opcode};
 
 /// How a connection's messages are wrapped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,7 +29,7 @@ pub struct Face {
     /// The client only listens: pushes are sent bare.
     pub uni: bool,
     /// Compress what gains by it.
-    pub deflate: bool,
+    pub deflate: Option<DeflateParams>,
     /// Channels by number instead of name (channel compaction).
     pub by_id: bool,
 }
@@ -69,7 +69,7 @@ impl Press {
         match (face.envelope, face.protocol) {
             (Envelope::WebSocket, protocol) => {
                 let opcode = if protocol == Protocol::Json { Opcode::Text } else { Opcode::Binary };
-                let pressed = if face.deflate { self.deflater.deflate_message(message) } else { None };
+                let pressed = face.deflate.and_then(|params| self.deflater.deflate_message(message, params));
                 match pressed {
                     Some(pressed) => websocket::encode_compressed(opcode, &pressed, &mut out),
                     None => websocket::encode(opcode, message, &mut out),

@@ -37,11 +37,12 @@ const ASK_AGAIN: Duration = Duration::from_secs(10);
 impl Desk {
     /// Asks a backend; [`settle`] goes on when it has answered.
     pub(super) fn ask(&mut self, key: ConnKey, job: Job, io: &mut Io) {
+        let node = Arc::clone(&self.node);
         let Some(session) = self.session(key) else { return };
         session.busy = true;
-        let asked = question(session, &job);
+        let hooks = Arc::clone(&node.hooks);
+        let asked = question(session, &job, &hooks);
         let Some(handle) = self.plane.loop_of(io.index()) else { return };
-        let hooks = Arc::clone(&self.node.hooks);
         self.node.runtime.spawn(async move {
             let answer = hooks.ask(asked).await;
             handle.push(Mail::Outcome(key, Box::new(Outcome { job, answer })));
@@ -49,7 +50,7 @@ impl Desk {
     }
 }
 
-fn question(session: &super::session::Session, job: &Job) -> Asked {
+fn question(session: &super::session::Session, job: &Job, hooks: &hooks::Hooks) -> Asked {
     let (event, proxy, mut body) = match job {
         Job::Connect { request, proxy, .. } => {
             let mut body = serde_json::Map::new();
@@ -84,6 +85,7 @@ fn question(session: &super::session::Session, job: &Job) -> Asked {
             (hooks::Event::Rpc, proxy, body)
         }
     };
+    let with_meta = hooks.wants_meta(proxy);
     let transport = session.face.transport_name();
     hooks::put_text(&mut body, "client", &session.info.client);
     hooks::put_text(&mut body, "transport", transport);
@@ -91,7 +93,9 @@ fn question(session: &super::session::Session, job: &Job) -> Asked {
     hooks::put_text(&mut body, "encoding", session.face.protocol_name());
     if !matches!(job, Job::Connect { .. }) {
         body.insert("user".to_owned(), serde_json::Value::String(session.info.user.to_string()));
-        hooks::put_raw(&mut body, "meta", &session.rare.meta);
+        if with_meta {
+            hooks::put_raw(&mut body, "meta", &session.rare.meta);
+        }
     }
     Asked { event, proxy: Arc::clone(proxy), body, headers: Arc::clone(&session.rare.headers) }
 }
@@ -121,7 +125,6 @@ pub(super) fn settle(desk: &mut Desk, key: ConnKey, outcome: Outcome, io: &mut I
                     subs: answer.subs,
                     meta: answer.meta,
                     capabilities: answer.capabilities,
-                    ..ConnectionClaims::default()
                 },
                 data: answer.data,
                 client_refreshes: desk.plane.settings.client.proxy.refresh.is_none(),

@@ -90,6 +90,9 @@ impl Desk {
             Ok(found) => found,
             Err(error) => return self.refuse(key, id, error, io),
         };
+        if let Err(refusal) = options.fits(&parts) {
+            return self.refuse(key, id, refusal.code(), io);
+        }
         let limit = self.plane.settings.client.channel_limit;
         let Some(session) = self.session(key) else { return };
         if session.subs.contains_key(&*request.channel) {
@@ -116,7 +119,12 @@ impl Desk {
 
     fn subscribe_with_token(&mut self, key: ConnKey, id: u32, request: &SubscribeRequest, io: &mut Io) {
         match self.subscription_claims(key, &request.channel, &request.token) {
-            Ok(claims) => self.subscribe_allowed(key, id, request, &Extra::of(&claims), io),
+            Ok(claims) => {
+                if let (Some(capability), Some(session)) = (claims.capability.clone(), self.session(key)) {
+                    session.capabilities.push(capability);
+                }
+                self.subscribe_allowed(key, id, request, &Extra::of(&claims), io);
+            }
             Err(Verdict::Error(error)) => self.refuse(key, id, error, io),
             Err(Verdict::Disconnect(why)) => self.disconnect(key, why, io),
         }
@@ -232,7 +240,10 @@ impl Desk {
     ) -> Result<(SubscribeResult, Arc<ClientInfo>), ErrorCode> {
         let plan = self.plan(key, request, extra)?;
         let name: Arc<str> = request.channel.as_str().into();
-        let limit = self.plane.settings.client.recovery_max_publication_limit;
+        let limit = match self.plane.settings.client.recovery_max_publication_limit {
+            0 => usize::MAX,
+            limit => limit,
+        };
         let started = self.plane.subscribe(
             &name,
             &plan.options,
@@ -384,7 +395,6 @@ fn describe(
         delta: plan.delta,
         data: extra.data.clone(),
         id: if plan.by_id { number(started.channel) } else { 0 },
-        ..SubscribeResult::default()
     }
 }
 

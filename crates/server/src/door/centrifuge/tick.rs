@@ -38,7 +38,7 @@ impl Desk {
         let Some(session) = self.session(key) else { return };
         session.ping_at = Some(now + interval);
         let (face, by_frame) = (session.face, session.rare.frame_pings);
-        let answers = face.envelope == Envelope::WebSocket && (!face.uni || by_frame) || !face.uni;
+        let answers = !face.uni || (face.envelope == Envelope::WebSocket && by_frame);
         session.pong_by = (answers && !patience.is_zero()).then(|| now + patience);
         if by_frame {
             return self.send(key, tandem_wire::websocket::ping_frame(b"").into(), io);

@@ -106,10 +106,13 @@ impl Target {
              Sec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\nSec-WebSocket-Version: 13\r\n{protocol}\r\n"
         );
         stream.write_all(request.as_bytes()).await?;
-        let mut head = Vec::new();
+        // Nothing comes behind the head: every dialect waits for the client to speak first.
+        let mut head = Vec::with_capacity(512);
         while !head.ends_with(b"\r\n\r\n") {
-            let byte = timeout(PATIENCE, stream.read_u8()).await.map_err(|_| late())??;
-            head.push(byte);
+            let n = timeout(PATIENCE, stream.read_buf(&mut head)).await.map_err(|_| late())??;
+            if n == 0 {
+                return Err(io::Error::other("the server closed the connection"));
+            }
         }
         if !head.starts_with(b"HTTP/1.1 101") {
             return Err(io::Error::other(String::from_utf8_lossy(&head).into_owned()));

@@ -16,7 +16,9 @@ use dialect::Dialect;
 
 /// Load for message servers over WebSocket.
 #[derive(Parser)]
-#[command(after_help = "Example: chanload --addr 127.0.0.1:8000 --path /connection/websocket --pid 4711 fanout --subscribers 500 --rate 40")]
+#[command(
+    after_help = "Example: chanload --addr 127.0.0.1:8000 --path /connection/websocket --pid 4711 fanout --subscribers 500 --rate 40"
+)]
 struct Options {
     /// Where the server listens.
     #[arg(long)]

@@ -124,15 +124,15 @@ async fn come_back(
     Ok((stream, missing, repeated))
 }
 
-/// Epoch and offset of a subscribe result: the fields 4 (text) and 8 (number) of the reply's field 6.
+/// Epoch and offset of a subscribe result: the fields 6 (text) and 9 (number) of the reply's field 6.
 fn position(bytes: &[u8]) -> Option<(Vec<u8>, u64)> {
     // The frame's header, the message's length, then the reply.
     let header = if bytes.get(1)? & 0x7f == 126 { 4 } else { 2 };
     let mut rest = bytes.get(header..)?;
     let length = usize::try_from(take_varint(&mut rest)?).ok()?;
     let result = find(rest.get(..length)?, 6)?;
-    let epoch = find(result, 4)?.to_vec();
-    let offset = find_number(result, 8).unwrap_or(0);
+    let epoch = find(result, 6)?.to_vec();
+    let offset = find_number(result, 9).unwrap_or(0);
     Some((epoch, offset))
 }
 
