@@ -116,7 +116,7 @@ fn shake(stream: &mut TcpStream, rest: &mut Vec<u8>) -> io::Result<Option<Accept
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\nSec-WebSocket-Version: 13\r\nContent-Length: 0\r\n\r\n")?;
         return Ok(None);
     };
-    let extensions = accepted.extensions.map(|value| format!("Sec-WebSocket-Extensions: {value}\r\n"));
+    let extensions = accepted.extensions.as_ref().map(|value| format!("Sec-WebSocket-Extensions: {value}\r\n"));
     let response = format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: {}\r\n{}\r\n",
         accepted.accept,
