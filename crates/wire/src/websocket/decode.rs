@@ -215,8 +215,9 @@ impl Decoder {
         if check {
             open.utf8.feed(piece).map_err(|_| NOT_UTF8)?;
         }
-        let end = if frame.fin { frame.left } else { self.options.max_message_bytes as u64 };
-        append(&mut open.message, piece, usize::try_from(end).unwrap_or(usize::MAX));
+        let end = if frame.fin { frame.left } else { u64::MAX };
+        let end = usize::try_from(end).unwrap_or(usize::MAX).saturating_add(open.message.len() + piece.len());
+        append(&mut open.message, piece, end.min(self.options.max_message_bytes));
         if frame.left > 0 || !frame.fin {
             return Ok(None);
         }
@@ -271,12 +272,12 @@ impl Open {
     }
 }
 
-/// Appends a piece, after which at most `more` bytes follow: takes memory as bytes come, not as a
-/// header promises them, and no more than the message can need.
-fn append(message: &mut Vec<u8>, piece: &[u8], more: usize) {
+/// Appends a piece of a message of at most `end` bytes: takes memory as bytes come, not as a header
+/// promises them, and no more than the message can need.
+fn append(message: &mut Vec<u8>, piece: &[u8], end: usize) {
     let need = message.len().saturating_add(piece.len());
     if need > message.capacity() {
-        let room = message.capacity().saturating_mul(2).min(need.saturating_add(more)).max(need);
+        let room = message.capacity().saturating_mul(2).min(end).max(need);
         message.reserve_exact(room.saturating_sub(message.len()));
     }
     message.extend_from_slice(piece);

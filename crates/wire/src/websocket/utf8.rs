@@ -49,3 +49,61 @@ impl Utf8 {
         self.count == 0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many bytes are taken before one is refused, one byte at a time, and whether all is whole.
+    fn taken(text: &[u8]) -> (usize, bool) {
+        let mut utf8 = Utf8::default();
+        let taken = text.iter().take_while(|byte| utf8.feed(&[**byte]).is_ok()).count();
+        (taken, utf8.is_whole())
+    }
+
+    #[test]
+    fn the_first_wrong_byte_is_refused() {
+        for (text, count) in [
+            // Alone where they cannot be: continuations, bytes that begin nothing.
+            (&b"a\x80"[..], 1),
+            (b"\xbf", 0),
+            (b"\xfe", 0),
+            (b"\xff", 0),
+            // Too few continuations.
+            (b"\xc3 ", 1),
+            (b"\xe0\xa0 ", 2),
+            (b"\xf0\x90\x80 ", 3),
+            // Longer than needed.
+            (b"\xc0\xaf", 0),
+            (b"\xc1\xbf", 0),
+            (b"\xe0\x80\xaf", 1),
+            (b"\xe0\x9f\xbf", 1),
+            (b"\xf0\x80\x80\xaf", 1),
+            (b"\xf0\x8f\xbf\xbf", 1),
+            (b"\xf8\x88\x80\x80\x80", 0),
+            (b"\xfc\x84\x80\x80\x80\x80", 0),
+            // Surrogates, and beyond the last character.
+            (b"\xed\xa0\x80", 1),
+            (b"\xed\xbf\xbf", 1),
+            (b"\xf4\x90\x80\x80", 1),
+            (b"\xf5\x80\x80\x80", 0),
+        ] {
+            assert_eq!(taken(text).0, count, "{text:x?}");
+            // In one piece the answer is the same.
+            assert_eq!(Utf8::default().feed(text), Err(NotUtf8), "{text:x?}");
+        }
+    }
+
+    #[test]
+    fn the_ends_of_every_length() {
+        for text in ["\0", "\u{7f}", "\u{80}", "\u{7ff}", "\u{800}", "\u{d7ff}", "\u{e000}", "\u{fffd}", "\u{ffff}"] {
+            assert_eq!(taken(text.as_bytes()), (text.len(), true), "{text:?}");
+        }
+        for text in ["\u{10000}", "\u{10ffff}", "\u{1fffe}", "κόσμε"] {
+            assert_eq!(taken(text.as_bytes()), (text.len(), true), "{text:?}");
+            for end in (0..text.len()).filter(|end| !text.is_char_boundary(*end)) {
+                assert_eq!(taken(&text.as_bytes()[..end]), (end, false), "{text:?}");
+            }
+        }
+    }
+}
