@@ -15,6 +15,8 @@ target="${CARGO_TARGET_DIR:-target}"
 status=0
 "$target/release/bench" --binaries "$target/release" "$@" || status=1
 # What a person waits for: needs Chromium and the packages of tests/.
-bash scripts/setup.sh test
+bash scripts/setup.sh test bench
 TANDEM_BIN="$PWD/$target/release/tandem" node tests/bench/first-frame.mjs || status=1
+# Channels, beside the servers people run for them.
+node tests/bench/channels.mjs "$@" || status=1
 exit $status

