@@ -48,6 +48,8 @@ pub trait Handler: Send + 'static {
     fn mail(&mut self, mail: Self::Mail, io: &mut Io);
     /// The time set with [`Io::wake_at`] has come.
     fn timer(&mut self, key: ConnKey, io: &mut Io);
+    /// The time set with [`Io::alarm_at`] has come.
+    fn alarm(&mut self, _io: &mut Io) {}
     /// Everything of this turn has been handled; what is sent now still goes out with it.
     fn turn_ends(&mut self, io: &mut Io);
 }

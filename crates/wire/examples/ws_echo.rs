@@ -112,7 +112,8 @@ fn shake(stream: &mut TcpStream, rest: &mut Vec<u8>) -> io::Result<Option<Accept
         extensions: &extensions,
         deflate: true,
     };
-    let Ok(accepted) = handshake(&offer) else {
+    let upgrades = values("upgrade").any(|value| value.eq_ignore_ascii_case("websocket"));
+    let Some(accepted) = handshake(&offer).ok().filter(|_| upgrades) else {
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\nSec-WebSocket-Version: 13\r\nContent-Length: 0\r\n\r\n")?;
         return Ok(None);
     };

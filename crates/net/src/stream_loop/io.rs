@@ -76,6 +76,7 @@ pub struct Io {
     /// Connections found dead while writing.
     pub(crate) dead: Vec<ConnKey>,
     timers: BinaryHeap<Reverse<(Instant, ConnKey)>>,
+    alarm: Option<Instant>,
     registry: Registry,
     scratch: Vec<u8>,
     now: Instant,
@@ -94,6 +95,7 @@ impl Io {
             again: Vec::new(),
             dead: Vec::new(),
             timers: BinaryHeap::new(),
+            alarm: None,
             registry,
             scratch: Vec::new(),
             now,
@@ -219,8 +221,22 @@ impl Io {
         }
     }
 
+    /// Calls the handler's `alarm` at that time or a little later, once. The earliest wish stands.
+    pub fn alarm_at(&mut self, at: Instant) {
+        self.alarm = Some(self.alarm.map_or(at, |armed| armed.min(at)));
+    }
+
+    pub(crate) fn take_alarm(&mut self) -> bool {
+        let due = self.alarm.is_some_and(|at| at <= self.now);
+        if due {
+            self.alarm = None;
+        }
+        due
+    }
+
     pub(crate) fn next_timer(&self) -> Option<Instant> {
-        self.timers.peek().map(|Reverse((at, _))| *at)
+        let timer = self.timers.peek().map(|Reverse((at, _))| *at);
+        [timer, self.alarm].into_iter().flatten().min()
     }
 
     /// The next connection whose time has come. Those that linger end here.

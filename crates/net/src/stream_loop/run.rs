@@ -106,6 +106,9 @@ impl<H: Handler> Loop<H> {
             while let Some(key) = self.io.due() {
                 self.handler.timer(key, &mut self.io);
             }
+            if self.io.take_alarm() {
+                self.handler.alarm(&mut self.io);
+            }
             if !self.take_mails() {
                 return;
             }

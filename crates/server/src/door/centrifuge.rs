@@ -10,6 +10,7 @@
 //! ```
 
 mod accept;
+mod conflate;
 mod connect;
 mod desk;
 mod downstream;

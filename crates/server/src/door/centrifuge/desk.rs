@@ -339,7 +339,11 @@ impl Handler for Desk {
 
     fn mail(&mut self, mail: Mail, io: &mut Io) {
         match mail {
-            Mail::Broadcast(delivery) => self.broadcast(&delivery, io),
+            Mail::Broadcast(delivery) => {
+                if self.local.admit(&delivery, io) {
+                    self.broadcast(&delivery, io);
+                }
+            }
             Mail::Answer(key, id, Ok(_)) => self.reply(key, id, ReplyBody::Publish, io),
             Mail::Answer(key, id, Err(error)) => self.refuse(key, id, error, io),
             Mail::Outcome(key, outcome) => self.outcome(key, *outcome, io),
@@ -355,6 +359,12 @@ impl Handler for Desk {
     fn timer(&mut self, key: ConnKey, io: &mut Io) {
         self.tick(key, io);
         self.arm(key, io);
+    }
+
+    fn alarm(&mut self, io: &mut Io) {
+        for delivery in self.local.close_windows(io) {
+            self.broadcast(&delivery, io);
+        }
     }
 
     fn turn_ends(&mut self, _io: &mut Io) {

@@ -3,12 +3,13 @@
 //! One entry here is all that a delivery touches per subscriber: which connection, which of the
 //! few encodings of the message it wants, and from where on.
 
+use super::conflate::Windows;
 use super::filter_set::FilterSet;
 use super::frame::{Face, Frames};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tandem_hub::channel::{Body, ChannelId, Delivery};
-use tandem_hub::namespace::ConflationMode;
+use tandem_hub::namespace::{Conflation, ConflationMode};
 use tandem_net::stream_loop::{ConnKey, Io};
 
 /// One subscriber of a channel on this loop.
@@ -36,13 +37,14 @@ struct LocalChannel {
     name: Arc<str>,
     subs: Vec<LocalSub>,
     filters: FilterSet,
-    conflation: Option<ConflationMode>,
+    conflation: Option<Conflation>,
 }
 
 /// All channels of a loop.
 #[derive(Debug, Default)]
 pub(super) struct Local {
     channels: HashMap<ChannelId, LocalChannel>,
+    windows: Windows,
 }
 
 /// What came of a delivery.
@@ -76,7 +78,7 @@ impl Local {
         channel: ChannelId,
         name: &Arc<str>,
         sub: LocalSub,
-        conflation: Option<&ConflationMode>,
+        conflation: Option<&Conflation>,
     ) -> u32 {
         let local = self.entry(channel, name);
         local.conflation = conflation.cloned();
@@ -114,6 +116,32 @@ impl Local {
         moved
     }
 
+    /// Whether a delivery goes out now, or waits because one went out a moment ago.
+    pub(super) fn admit(&mut self, delivery: &Arc<Delivery>, io: &mut Io) -> bool {
+        let Some(local) = self.channels.get(&delivery.channel) else { return false };
+        let Some(conflation) = local.conflation.as_ref().filter(|c| !c.interval.is_zero()) else { return true };
+        if !matches!(delivery.body, Body::Publication(..)) {
+            return true;
+        }
+        let (key, _) = kind_of(delivery, &conflation.mode);
+        let now = self.windows.admit(delivery, key, conflation.interval, io.now());
+        self.alarm(io);
+        now
+    }
+
+    /// What waited long enough.
+    pub(super) fn close_windows(&mut self, io: &mut Io) -> Vec<Arc<Delivery>> {
+        let out = self.windows.close(io.now());
+        self.alarm(io);
+        out
+    }
+
+    fn alarm(&self, io: &mut Io) {
+        if let Some(at) = self.windows.next_end() {
+            io.alarm_at(at);
+        }
+    }
+
     /// Sends a delivery to everybody who should have it. Connections whose outbox is full come
     /// back.
     pub(super) fn deliver(&mut self, delivery: &Delivery, frames: &mut Frames<'_>, io: &mut Io) -> Slow {
@@ -121,7 +149,7 @@ impl Local {
         match &delivery.body {
             Body::Publication(publication, base) => {
                 let passes = local.filters.evaluate(publication.tags.as_deref());
-                let (kind, depth) = local.conflation.as_ref().map_or((0, 0), |mode| kind_of(delivery, mode));
+                let (kind, depth) = local.conflation.as_ref().map_or((0, 0), |c| kind_of(delivery, &c.mode));
                 let mut slow = Slow::default();
                 for sub in &mut local.subs {
                     if publication.seq <= sub.after || !passes.get(sub.filter) {

@@ -222,7 +222,11 @@ impl Desk {
             present: presence,
             announce: join_leave,
             hears_join_leave: join_leave && (forced || (request.join_leave && presence)),
-            delta: request.delta == "fossil" && options.allowed_delta_fossil && positioned,
+            // Where publications may be left out, a difference has nothing to refer to.
+            delta: request.delta == "fossil"
+                && options.allowed_delta_fossil
+                && positioned
+                && options.conflation.is_none(),
             filter,
             by_id: request.flag & FLAG_COMPACTION != 0 && options.allow_channel_compaction && !session.face.uni,
             recover: wants.then(|| (request.offset, request.epoch.clone())),
@@ -278,7 +282,7 @@ impl Desk {
             join_leave: plan.hears_join_leave,
             filter,
         };
-        let place = self.local.add(started.channel, &name, local, plan.options.conflation.as_ref().map(|c| &c.mode));
+        let place = self.local.add(started.channel, &name, local, plan.options.conflation.as_ref());
         let grace =
             if extra.client_refreshes { self.plane.settings.client.expired_sub_close_delay } else { Duration::ZERO };
         let now = io.now();
