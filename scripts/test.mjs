@@ -91,6 +91,8 @@ const SUITES = [
   { name: 'doctests', minutes: 8, command: 'cargo', args: ['test', '--profile', 'sim', '--doc', '--workspace'], results: () => doctests(join(ARTIFACTS, 'doctests.log')) },
   client('client-unit', 3, 'web', 'test', false),
   client('app-unit', 3, 'app', 'test:unit', false),
+  own('autobahn', 5, ['autobahn/run.mjs']),
+  own('autobahn-suite', 15, ['autobahn/suite.mjs']),
   own('protocol', 5, ['lib/run-vitest.mjs', 'protocol']),
   own('node-sdk', 5, ['node-sdk/run.mjs']),
   own('python-sdk', 8, ['python-sdk/run.mjs']),
