@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::sync::Arc;
+use std::time::Duration;
 use tandem_wire::websocket::{
     self, Accepted, Decoder, DecoderOptions, DeflateParams, Deflater, Event, Inflater, Opcode,
 };
@@ -20,6 +21,8 @@ use tokio::net::TcpStream;
 const MESSAGE_BYTES: usize = 17 * 1024 * 1024;
 /// Bytes read at once.
 const READ_BYTES: usize = 64 * 1024;
+/// How long a client may go on sending after the end.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// The path of this door.
 pub fn routes() -> Router<Arc<Node>> {
@@ -74,7 +77,7 @@ async fn serve(mut stream: TcpStream, first: Bytes, deflate: Option<DeflateParam
         }
         stream.write_all(&out).await?;
         if over {
-            return stream.shutdown().await;
+            return hang_up(&mut stream, &mut buffer).await;
         }
         buffer.resize(READ_BYTES, 0);
         let n = stream.read(&mut buffer).await?;
@@ -83,6 +86,17 @@ async fn serve(mut stream: TcpStream, first: Bytes, deflate: Option<DeflateParam
         }
         buffer.truncate(n);
     }
+}
+
+/// Ends our direction and reads what still comes: a reset would overtake the close frame.
+async fn hang_up(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> std::io::Result<()> {
+    stream.shutdown().await?;
+    buffer.resize(READ_BYTES, 0);
+    let rest = async {
+        while stream.read(buffer).await? > 0 {}
+        Ok(())
+    };
+    tokio::time::timeout(LINGER, rest).await.unwrap_or(Ok(()))
 }
 
 fn answer(event: Event, deflate: Option<DeflateParams>, deflater: &mut Deflater, out: &mut Vec<u8>) {
