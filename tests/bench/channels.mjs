@@ -106,7 +106,7 @@ function load(peer, server, work) {
   const channel = peer.channel ?? `bench${runs++}`;
   const common = ['--addr', server.addr, '--path', peer.path, '--dialect', peer.dialect, '--pid', String(server.pid), '--channel', channel];
   const [program, args] = pin(1, join(BIN, 'chanload'), [...common, ...work]);
-  const result = spawnSync(program, args, { encoding: 'utf8', timeout: 180_000 });
+  const result = spawnSync(program, args, { encoding: 'utf8', timeout: 60_000 });
   try {
     return JSON.parse(result.stdout);
   } catch {
@@ -135,6 +135,8 @@ try {
     for (const peer of all) {
       const server = await peer.up();
       for (const [work, args] of Object.entries(WORKS)) {
+        // Only what keeps up with five thousand on this client is asked to.
+        if (work === 'spaced, 5000' && (peer.dialect === 'mqtt' || peer.dialect === 'nats')) continue;
         // The server is new: one short run that does not count.
         if (work === 'spaced, 500') load(peer, server, [...args.slice(0, -1), '1']);
         const result = load(peer, server, args);

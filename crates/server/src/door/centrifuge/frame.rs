@@ -131,8 +131,10 @@ impl<'a> Frames<'a> {
         Some(frame)
     }
 
-    /// Somebody came or left.
+    /// Somebody came or left. By name also where numbers were agreed on: a client's own coming
+    /// follows so closely on its subscription that clients do not know the number yet.
     pub(super) fn join_leave(&mut self, delivery: &Delivery, info: &ClientInfo, join: bool, face: Face) -> Bytes {
+        let face = Face { by_id: false, ..face };
         let wanted = Made { face, text: false, delta: false };
         if let Some((_, frame)) = self.made.iter().find(|(made, _)| *made == wanted) {
             return frame.clone();

@@ -106,9 +106,9 @@ impl Target {
              Sec-WebSocket-Key: AAECAwQFBgcICQoLDA0ODw==\r\nSec-WebSocket-Version: 13\r\n{protocol}\r\n"
         );
         stream.write_all(request.as_bytes()).await?;
-        // Nothing comes behind the head: every dialect waits for the client to speak first.
+        // What comes behind the head is a greeting nobody needs.
         let mut head = Vec::with_capacity(512);
-        while !head.ends_with(b"\r\n\r\n") {
+        while !head.windows(4).any(|window| window == b"\r\n\r\n") {
             let n = timeout(PATIENCE, stream.read_buf(&mut head)).await.map_err(|_| late())??;
             if n == 0 {
                 return Err(io::Error::other("the server closed the connection"));

@@ -65,7 +65,13 @@ impl Fanout {
             publisher.write_all(&target.publication(id + 3, &message(self.size))).await?;
             sleep(Duration::from_millis(10)).await;
         }
-        sleep(Duration::from_millis(500)).await;
+        let warm = 20 * self.subscribers as u64;
+        for _ in 0..50 {
+            sleep(Duration::from_millis(100)).await;
+            if seen.messages.get() >= warm {
+                break;
+            }
+        }
         if seen.messages.get() == 0 {
             return Err(io::Error::other("nothing was delivered"));
         }
