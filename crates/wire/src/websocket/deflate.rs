@@ -166,8 +166,9 @@ fn state(level: Compression, bits: u8) -> (u8, Compress) {
 }
 
 /// More than a message of so many bytes can become: nine bits for each, and a few for each block.
-/// The whole message must fit at once: zlib-rs 0.6.8 panics when the level is 1 and output that found
-/// no room meets new input (its `deflate_quick` looks at how much is pending, not at where it begins).
+/// The whole message must fit at once: a state of zlib-rs 0.6.8 that is reset while output waits for
+/// room forgets the output but not where in its buffer it lay, and at level 1 panics some messages
+/// later, when it believes to have more room than it has.
 fn bound(message_bytes: usize) -> usize {
     message_bytes.saturating_add(message_bytes / 8).saturating_add(1024)
 }
