@@ -228,7 +228,7 @@ impl Desk {
                 && positioned
                 && options.conflation.is_none(),
             filter,
-            by_id: request.flag & FLAG_COMPACTION != 0 && options.allow_channel_compaction && !session.face.uni,
+            by_id: request.flag & FLAG_COMPACTION != 0 && options.allow_channel_compaction && knows_numbers(session),
             recover: wants.then(|| (request.offset, request.epoch.clone())),
             options,
         })
@@ -349,6 +349,13 @@ impl Desk {
 enum Verdict {
     Error(ErrorCode),
     Disconnect(Disconnect),
+}
+
+/// Whether channel numbers mean anything to a client that asks for them. In Node, the official
+/// JavaScript client reads 64-bit numbers of protobuf as objects, and then finds no channel by them.
+fn knows_numbers(session: &super::session::Session) -> bool {
+    let broken = session.face.protocol == Protocol::Protobuf && session.rare.client_name == "js";
+    !session.face.uni && !broken
 }
 
 fn with_channel_info(info: &Arc<ClientInfo>, extra: &Bytes) -> Arc<ClientInfo> {
