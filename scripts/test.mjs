@@ -93,6 +93,8 @@ const SUITES = [
   client('app-unit', 3, 'app', 'test:unit', false),
   own('autobahn', 5, ['autobahn/run.mjs']),
   own('autobahn-suite', 15, ['autobahn/suite.mjs']),
+  own('channels', 8, ['lib/run-vitest.mjs', 'channels']),
+  own('centrifuge-python', 5, ['centrifuge-python/run.mjs']),
   own('protocol', 5, ['lib/run-vitest.mjs', 'protocol']),
   own('node-sdk', 5, ['node-sdk/run.mjs']),
   own('python-sdk', 8, ['python-sdk/run.mjs']),
