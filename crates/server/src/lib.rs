@@ -2,7 +2,9 @@
 //!
 //! ```text
 //! http   sockets, timeouts, limits ─▶ router
-//! door   livekit (signalling) · twirp (RoomService) · admin (health, metrics)
+//! door   livekit (signalling) · twirp (RoomService) · centrifuge (channels) · api (their server API)
+//!        admin (health, metrics) · echo (conformance)
+//! channels   the message plane      store   its history on disk      hooks   questions to backends
 //! join   tokens for the web app      app   the web app itself
 //! node   what all of them share: settings, keys, shards, drain state
 //! ```
@@ -27,4 +29,5 @@ pub mod http;
 pub mod join;
 pub mod metrics;
 pub mod node;
+pub mod openapi;
 pub mod store;

@@ -23,6 +23,26 @@ use std::sync::Arc;
 use tandem_core::Code;
 use tandem_hub::code::ErrorCode;
 
+/// Everything that may be called.
+pub const METHODS: [&str; 16] = [
+    "publish",
+    "broadcast",
+    "subscribe",
+    "unsubscribe",
+    "disconnect",
+    "refresh",
+    "presence",
+    "presence_stats",
+    "history",
+    "history_remove",
+    "channels",
+    "connections",
+    "block_user",
+    "unblock_user",
+    "info",
+    "batch",
+];
+
 /// Largest request body, bytes.
 const BODY_BYTES: usize = 16 * 1024 * 1024;
 
