@@ -1,15 +1,34 @@
 import { lazy, Suspense, useEffect } from "react";
-import { routeOf, usePath } from "./lib/router";
+import { routeOf, usePath, type Route } from "./lib/router";
 import { StartPage } from "./start/StartPage";
 import { UnknownPage } from "./pages/UnknownPage";
 import { Notices } from "./ui/Notices";
 
 const MeetPage = lazy(() => import("./pages/MeetPage"));
+const ScorePage = lazy(() => import("./channels/ScorePage"));
+const DashboardPage = lazy(() => import("./channels/DashboardPage"));
+const NotificationsPage = lazy(() => import("./channels/NotificationsPage"));
+
+/** What the window is called. */
+function titleOf(route: Route): string {
+  switch (route.page) {
+    case "meet":
+      return `${route.room} · Tandem`;
+    case "score":
+      return "Live score · Tandem";
+    case "dashboard":
+      return "Dashboard · Tandem";
+    case "notifications":
+      return "Notifications · Tandem";
+    default:
+      return "Tandem";
+  }
+}
 
 /** Chooses the page by the path. */
 export function App() {
   const route = routeOf(usePath());
-  const title = route.page === "meet" ? `${route.room} · Tandem` : "Tandem";
+  const title = titleOf(route);
   useEffect(() => {
     document.title = title;
   }, [title]);
@@ -24,6 +43,9 @@ export function App() {
       >
         {route.page === "start" && <StartPage />}
         {route.page === "meet" && <MeetPage key={route.room} room={route.room} />}
+        {route.page === "score" && <ScorePage key={route.match} match={route.match} />}
+        {route.page === "dashboard" && <DashboardPage />}
+        {route.page === "notifications" && <NotificationsPage />}
         {route.page === "unknown" && <UnknownPage />}
       </Suspense>
       <Notices />

@@ -12,6 +12,7 @@ export type ErrorCode =
   | "invalid"
   | "limit_exceeded"
   | "not_allowed"
+  | "not_found"
   | "permission_denied"
   | "permission_dismissed"
   | "permission_denied_by_policy"

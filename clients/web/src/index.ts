@@ -14,5 +14,6 @@ export {
   type DeviceKind,
   type Opened,
 } from "./devices.js";
+export { Channels, type Channel, type ChannelListeners, type ChannelMessage, type ChannelState } from "./channel.js";
 export { support, type Support } from "./support.js";
 export { TandemError, type ErrorCode } from "./errors.js";

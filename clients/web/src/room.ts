@@ -42,6 +42,7 @@ export class RoomSession {
   readonly #options: RoomSessionOptions;
   readonly #listeners = new Set<() => void>();
   readonly #hurry = new EventTarget();
+  #admission: Admission | undefined;
   #state: RoomState = { status: "idle" };
   #wish: MediaWish = { microphone: false, camera: false };
   #work: AbortController | undefined;
@@ -91,6 +92,11 @@ export class RoomSession {
 
   get state(): RoomState {
     return this.#state;
+  }
+
+  /** What the room was last entered with: its token opens the room's channel too. */
+  get admission(): Admission | undefined {
+    return this.#admission;
   }
 
   get wish(): MediaWish {
@@ -180,6 +186,7 @@ export class RoomSession {
   async #enter(signal: AbortSignal): Promise<void> {
     const admission = await this.#admit(signal);
     throwIfAborted(signal);
+    this.#admission = admission;
     this.#entering = true;
     const giveUp = () => void this.room.disconnect();
     signal.addEventListener("abort", giveUp, { once: true });

@@ -1,3 +1,4 @@
+import { Channels } from "./channel.js";
 import { listDevices, type Device } from "./devices.js";
 import { TandemError } from "./errors.js";
 import { join, socketAddress, type Admission, type JoinRequest } from "./join.js";
@@ -44,6 +45,11 @@ export class Tandem {
   /** A session in the room of the credential, not yet connected. Loads the media code on first use. */
   room(options?: RoomSessionOptions): Promise<RoomSession> {
     return RoomSession.create((signal) => this.admission(signal), options);
+  }
+
+  /** The node's channels, with the credential's token; nothing is connected before one is opened. */
+  channels(): Channels {
+    return new Channels(this.#base, async () => (await this.admission()).token);
   }
 
   devices(): Promise<Device[]> {

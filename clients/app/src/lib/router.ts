@@ -1,11 +1,21 @@
 import { useSyncExternalStore } from "react";
 
 /** The pages an address can mean. */
-export type Route = { page: "start" } | { page: "meet"; room: string } | { page: "unknown" };
+export type Route =
+  | { page: "start" }
+  | { page: "meet"; room: string }
+  | { page: "score"; match: string }
+  | { page: "dashboard" }
+  | { page: "notifications" }
+  | { page: "unknown" };
 
 /** Reads a path. Room names may hold anything, so they travel percent-encoded. */
 export function routeOf(path: string): Route {
   if (path === "/" || path === "" || path === "/index.html") return { page: "start" };
+  if (/^\/dashboard\/?$/.test(path)) return { page: "dashboard" };
+  if (/^\/notifications\/?$/.test(path)) return { page: "notifications" };
+  const score = /^\/score(?:\/([a-z0-9-]+))?\/?$/.exec(path);
+  if (score) return { page: "score", match: score[1] ?? "final" };
   const meet = /^\/meet\/([^/]+)\/?$/.exec(path);
   if (!meet?.[1]) return { page: "unknown" };
   try {

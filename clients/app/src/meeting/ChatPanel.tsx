@@ -31,7 +31,7 @@ export function ChatPanel({ chat }: { chat: Chat }) {
       <div ref={list} className="chat-scroll" role="log" aria-label="Messages" tabIndex={0}>
         {lines.length === 0 ? (
           <p className="chat-nothing">
-            No messages yet. Everybody in the room reads what you write here; nothing is kept afterwards.
+            No messages yet. Everybody in the room reads what you write here, and who comes within a day can read it too.
           </p>
         ) : (
           <ol className="chat-lines">
@@ -41,6 +41,9 @@ export function ChatPanel({ chat }: { chat: Chat }) {
           </ol>
         )}
       </div>
+      <p className="chat-typing soft" aria-live="off">
+        {chat.trouble ?? typingText(chat.typing)}
+      </p>
       <form className="chat-form" onSubmit={submit}>
         <textarea
           ref={input}
@@ -50,7 +53,10 @@ export function ChatPanel({ chat }: { chat: Chat }) {
           rows={1}
           maxLength={4000}
           value={draft}
-          onChange={(event) => setDraft(event.target.value)}
+          onChange={(event) => {
+            setDraft(event.target.value);
+            if (event.target.value) chat.write();
+          }}
           onKeyDown={(event) => {
             // While an input method composes, Enter belongs to it.
             if (event.key !== "Enter" || event.shiftKey || event.nativeEvent.isComposing) return;
@@ -64,6 +70,13 @@ export function ChatPanel({ chat }: { chat: Chat }) {
       </form>
     </div>
   );
+}
+
+/** Who is writing, in words. */
+function typingText(names: readonly string[]): string {
+  if (names.length === 0) return "";
+  if (names.length > 2) return "Several people are writing…";
+  return `${names.join(" and ")} ${names.length === 1 ? "is" : "are"} writing…`;
 }
 
 function Line({ line, follows }: { line: ChatLine; follows: ChatLine | undefined }) {

@@ -83,7 +83,7 @@ export default function Meeting({ session, roomName, onLeft }: Props) {
   const state = useSessionState(session);
   const view = useView();
   const controls = useControls(session);
-  const chat = useChat(room, view.panel === "chat");
+  const chat = useChat(session, roomName, view.panel === "chat");
   const { reactions, react } = useReactions(room);
   useRoomChanges(room);
   useRoomNews(room);

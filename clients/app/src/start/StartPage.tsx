@@ -6,6 +6,12 @@ import { PageHeader } from "../ui/PageHeader";
 import { Illustration } from "./Illustration";
 import "./start.css";
 
+const MORE = [
+  { path: "/score", icon: "flag", title: "Live score", words: "One publishes, thousands watch" },
+  { path: "/dashboard", icon: "stats", title: "Dashboard", words: "Prices that never fall behind" },
+  { path: "/notifications", icon: "bell", title: "Notifications", words: "Reach people who are away" },
+] as const;
+
 /** Where people arrive who have no link yet. */
 export function StartPage() {
   return (
@@ -31,6 +37,32 @@ export function StartPage() {
         </div>
         <Illustration />
       </main>
+      <nav className="start-more" aria-labelledby="start-more">
+        <h2 id="start-more">More than meetings</h2>
+        <ul>
+          {MORE.map(({ path, icon, title, words }) => (
+            <li key={path}>
+              <a
+                className="start-more-card"
+                href={path}
+                onClick={(event) => {
+                  if (event.metaKey || event.ctrlKey || event.shiftKey) return;
+                  event.preventDefault();
+                  navigate(path);
+                }}
+              >
+                <span className="start-more-icon">
+                  <Icon name={icon} size={26} />
+                </span>
+                <span>
+                  <b>{title}</b>
+                  <span className="soft">{words}</span>
+                </span>
+              </a>
+            </li>
+          ))}
+        </ul>
+      </nav>
       <footer className="start-footer">
         <ul>
           <li>
