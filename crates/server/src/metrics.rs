@@ -189,6 +189,8 @@ fn of_channels(page: &mut Page, channels: &Plane) {
     page.one("tandem_store_records_total", "counter", "Publications in them.", store.records);
     page.one("tandem_store_failures_total", "counter", "Groups that could not be written.", store.failures);
     page.one("tandem_store_log_bytes", "gauge", "Bytes of history on the disk.", store.log_bytes);
+    page.one("tandem_store_file_bytes", "gauge", "Bytes of the file that they are in.", store.file_bytes);
+    page.one("tandem_store_snapshots_total", "counter", "How often what is alive was written anew.", store.snapshots);
     let micros = u64::try_from(store.last_commit.as_micros()).unwrap_or(u64::MAX);
     page.one("tandem_store_last_commit_microseconds", "gauge", "How long the last group took.", micros);
 }

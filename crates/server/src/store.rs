@@ -2,31 +2,46 @@
 //!
 //! Memory holds the histories; the log is what brings them back after a restart, and the gate for
 //! acknowledgements: a publication counts when the commit that holds it is on the disk. One thread
-//! takes everything that waits as one entry of the log and commits it; while it does, the next
-//! group gathers. When the log has grown to twice what is alive, it is written anew.
+//! takes everything that waits, writes it as one entry of the log (more than one if it is large)
+//! and commits; while it does, the next group gathers. A lone record is committed at once; while
+//! many come, commits keep a small distance ([`Options::linger`]). When the log has grown to twice what is alive, it is replaced by what is
+//! alive, in one transaction.
 //!
 //! ```text
 //! append ─▶ queue (bounded) ─▶ writer thread: one entry, one commit ─▶ done(records)
-//! open   ─▶ replay: entry by entry, record by record, each with its checksum; cut at the first bad
+//! open   ─▶ replay: entry by entry, record by record, each with its checksum
+//!           └ damaged ─▶ salvage: what is good before the damage goes to a new file,
+//!                        the old one is put aside, Loaded::cut says so
 //! ```
+//!
+//! # What survives
+//! * The process is killed: everything [`Committed::Done`] was called with, in order. Records that
+//!   were on their way may be there too.
+//! * The disk is full or fails: the groups it refuses come back as [`Committed::Failed`]; the file
+//!   is opened anew for the next one, and what a failed commit may have left in it is removed.
+//! * The file is damaged: everything before the first bad record. Acknowledged publications may be
+//!   among what is lost, so all channels must begin new epochs, or a client that has seen a lost
+//!   publication would take the next one at its offset for the one it has. [`Loaded::cut`] stays
+//!   set at every start until a snapshot with the new epochs is on the disk.
 
+mod file;
 mod log;
+mod queue;
 mod replay;
+mod salvage;
 #[cfg(test)]
 mod tests;
 mod writer;
 
+pub use queue::StoreStats;
 pub use replay::{Loaded, LoadedChannel};
-pub use writer::StoreStats;
 
 use bytes::Bytes;
-use redb::{Database, DatabaseError, TableDefinition};
+use file::Opener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use writer::Writer;
-
-/// Groups of records by number.
-const LOG: TableDefinition<'_, u64, &[u8]> = TableDefinition::new("log");
 
 /// One thing to remember about a channel.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +50,7 @@ pub struct Record {
     pub channel: Arc<str>,
     /// Its present life.
     pub epoch: Arc<str>,
-    /// Of the publication, or the newest one.
+    /// Of the publication; of the newest one that is removed; or the channel's newest offset.
     pub offset: u64,
     /// Milliseconds since 1970.
     pub time_ms: u64,
@@ -48,7 +63,7 @@ pub struct Record {
 pub enum Kind {
     /// A publication, in whatever form the caller has.
     Publication(Bytes),
-    /// Publications up to the offset were removed.
+    /// Publications up to the offset, itself included, were removed.
     Removed,
     /// The channel's position alone.
     Meta,
@@ -57,17 +72,26 @@ pub enum Kind {
 /// Bounds.
 #[derive(Debug, Clone, Copy)]
 pub struct Options {
-    /// Records that may wait.
+    /// Records that may wait, those being written included.
     pub queue_records: usize,
-    /// Their bytes.
+    /// Their bytes; at most 1 GiB.
     pub queue_bytes: usize,
     /// The log is written anew when it is twice what was alive and this much more.
     pub slack_bytes: u64,
+    /// While records keep coming after a group of more than one, the next commit begins no sooner
+    /// than this after the last one did: commits cost far more than the records in them. Zero for
+    /// never. A lone record does not wait, nor does a group that nothing is added to.
+    pub linger: Duration,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { queue_records: 262_144, queue_bytes: 64 * 1024 * 1024, slack_bytes: 64 * 1024 * 1024 }
+        Self {
+            queue_records: 262_144,
+            queue_bytes: 64 * 1024 * 1024,
+            slack_bytes: 64 * 1024 * 1024,
+            linger: Duration::from_millis(2),
+        }
     }
 }
 
@@ -76,11 +100,11 @@ impl Default for Options {
 pub enum Committed {
     /// They are on the disk, in this order.
     Done(Vec<Record>),
-    /// They are not, and why.
+    /// They are not, and why: one sentence. They will not be tried again.
     Failed(Vec<Record>, String),
 }
 
-/// More waits already than there may.
+/// More waits already than there may, or the store is closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the disk has more to do than it can")]
 pub struct Full;
@@ -110,18 +134,24 @@ impl StoreError {
     }
 }
 
-/// Called with what became of each group, on the writer's thread.
+/// Called with what became of each group, in the order of [`Store::append`], on the writer's
+/// thread.
 pub type OnCommit = Box<dyn Fn(Committed) + Send>;
-/// Gives everything that is alive, channel by channel, to the function it is given.
-pub type Snapshot = Box<dyn Fn(&mut dyn FnMut(Record)) + Send>;
 
-/// The store.
+/// Gives everything that is alive to the function it is given: of each channel its publications,
+/// oldest first, and its position. Called on the writer's thread between two groups, so what it
+/// gives must hold every record that was [`Committed::Done`] and is still wanted. Returns `false`
+/// if it cannot tell (its owner is going away); the log then stays as it is.
+pub type Snapshot = Box<dyn Fn(&mut dyn FnMut(Record)) -> bool + Send>;
+
+/// The store. Dropping it writes what waits, but does not tidy up; see [`Store::close`].
 pub struct Store {
     writer: Writer,
 }
 
 impl Store {
-    /// Opens or makes the file, reads everything in it, and starts the writer.
+    /// Opens or makes the file, reads everything in it, and starts the writer. `snapshot` may be
+    /// called from the first [`Store::append`] on, so what was loaded must be in its place by then.
     ///
     /// # Errors
     /// See [`StoreError`]. A damaged file is no error: its good part is read, and
@@ -132,21 +162,34 @@ impl Store {
         done: OnCommit,
         snapshot: Snapshot,
     ) -> Result<(Self, Loaded), StoreError> {
-        let (database, moved) = open_or_begin(path)?;
-        let mut loaded = replay::replay(&database).map_err(|error| StoreError::of_io(path, &error))?;
-        if moved.is_some() {
-            loaded.cut = moved;
-        }
-        let next = loaded.next_entry;
-        let writer = Writer::start(database, path, options, (next, loaded.log_bytes), done, snapshot)
-            .map_err(|error| StoreError::of_io(path, &error))?;
-        Ok((Self { writer }, loaded))
+        Self::open_by(file::opener(path), path, options, done, snapshot)
+    }
+
+    fn open_by(
+        opener: Opener,
+        path: &Path,
+        options: Options,
+        done: OnCommit,
+        snapshot: Snapshot,
+    ) -> Result<(Self, Loaded), StoreError> {
+        let opened = salvage::open(&opener, path)?;
+        let writer = Writer::start(
+            opener,
+            path,
+            options,
+            (opened.database, opened.ledger, opened.loaded.cut.is_some()),
+            done,
+            snapshot,
+        )
+        .map_err(|error| StoreError::of_io(path, &error))?;
+        Ok((Self { writer }, opened.loaded))
     }
 
     /// Queues a record. Never waits.
     ///
     /// # Errors
-    /// Too much waits already.
+    /// Too much waits already, or the store is closed. A record of more than
+    /// [`Options::queue_bytes`] never fits.
     pub fn append(&self, record: Record) -> Result<(), Full> {
         self.writer.append(record)
     }
@@ -157,34 +200,9 @@ impl Store {
         self.writer.stats()
     }
 
-    /// Writes what waits and ends. Without it, the end is as good as a crash: what was committed
-    /// is there.
+    /// Writes what waits, replaces the log by what is alive if it is much larger, and ends. Without
+    /// it, the end is as good as a crash: what was committed is there.
     pub fn close(&self) {
-        self.writer.close();
+        self.writer.close(true);
     }
-}
-
-/// Opens the file; one that is beyond repair is put aside, and the sentence says so.
-fn open_or_begin(path: &Path) -> Result<(Database, Option<String>), StoreError> {
-    let error = match Database::create(path) {
-        Ok(database) => return Ok((database, None)),
-        Err(DatabaseError::DatabaseAlreadyOpen) => return Err(StoreError::Taken(path.to_owned())),
-        Err(error) => error,
-    };
-    let damaged = matches!(
-        &error,
-        DatabaseError::Storage(redb::StorageError::Corrupted(_))
-            | DatabaseError::UpgradeRequired(_)
-            | DatabaseError::RepairAborted
-    ) || matches!(&error, DatabaseError::Storage(redb::StorageError::Io(io))
-        if matches!(io.kind(), std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof));
-    if !damaged {
-        return Err(StoreError::of_io(path, &error));
-    }
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
-    let aside = path.with_extension(format!("corrupt-{now}"));
-    std::fs::rename(path, &aside).map_err(|error| StoreError::of_io(path, &error))?;
-    let database = Database::create(path).map_err(|error| StoreError::of_io(path, &error))?;
-    let sentence = format!("{} is damaged ({error}) and was put aside as {}", path.display(), aside.display());
-    Ok((database, Some(sentence)))
 }

@@ -27,9 +27,9 @@ impl Plane {
             }
         };
         let snapshot = move |give: &mut dyn FnMut(Record)| {
-            if let Some(plane) = snapshotting.upgrade() {
-                plane.everything(give);
-            }
+            let Some(plane) = snapshotting.upgrade() else { return false };
+            plane.everything(give);
+            true
         };
         let (store, loaded) = Store::open(&data.join(FILE), Options::default(), Box::new(done), Box::new(snapshot))?;
         self.restore(loaded);

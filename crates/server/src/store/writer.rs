@@ -1,117 +1,79 @@
 //! The thread that writes.
 
-use super::{Committed, Full, LOG, OnCommit, Options, Record, Snapshot, log};
-use redb::{Database, Durability, ReadableTable};
+use super::file::{self, Doubt, Ledger, Opener};
+use super::log::{self, Packer};
+use super::queue::{Queue, StoreStats};
+use super::{Committed, Full, OnCommit, Options, Record, Snapshot};
+use redb::Database;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Bytes of one entry of the log; a larger group becomes several in one commit.
-const ENTRY_BYTES: usize = 1024 * 1024;
+/// About this much is committed at once, so that the first of many does not wait for the last.
+const GROUP_BYTES: usize = 4 * 1024 * 1024;
+/// Place for this many is made at first.
+const GROUP_RECORDS: usize = 32 * 1024;
+/// Nothing came for this long: what waits is all there is.
+const QUIET: Duration = Duration::from_micros(100);
 /// The same complaint is logged at most this often.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
-
-/// Numbers for metrics.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct StoreStats {
-    /// Records that wait.
-    pub queued: u64,
-    /// Their bytes.
-    pub queued_bytes: u64,
-    /// Commits made.
-    pub commits: u64,
-    /// Records in them.
-    pub records: u64,
-    /// Commits that failed.
-    pub failures: u64,
-    /// How long the last commit took.
-    pub last_commit: Duration,
-    /// Bytes in the log.
-    pub log_bytes: u64,
-    /// How often the log was written anew.
-    pub snapshots: u64,
-}
-
-#[derive(Default)]
-struct Queue {
-    records: Vec<Record>,
-    bytes: usize,
-    closing: bool,
-    stats: StoreStats,
-}
-
-struct Shared {
-    queue: Mutex<Queue>,
-    ready: Condvar,
-}
-
-impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// After a file could not be opened anew, it is tried again this much later.
+const REOPEN_EVERY: Duration = Duration::from_secs(1);
 
 /// The writing end of a store.
 pub(super) struct Writer {
-    shared: Arc<Shared>,
-    options: Options,
+    queue: Arc<Queue>,
+    path: PathBuf,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Writer {
     pub(super) fn start(
-        database: Database,
+        opener: Opener,
         path: &Path,
         options: Options,
-        (next_entry, log_bytes): (u64, u64),
+        (database, ledger, renew): (Database, Ledger, bool),
         done: OnCommit,
         snapshot: Snapshot,
     ) -> std::io::Result<Self> {
-        let shared = Arc::new(Shared { queue: Mutex::default(), ready: Condvar::new() });
+        let queue = Arc::new(Queue::new(options));
+        queue.finish(0, 0, |stats| stats.log_bytes = ledger.bytes);
         let pen = Pen {
-            database,
+            queue: Arc::clone(&queue),
+            opener,
             path: path.to_owned(),
-            options,
-            shared: Arc::clone(&shared),
-            next_entry,
-            log_bytes,
-            alive_bytes: log_bytes / 2,
+            slack: options.slack_bytes,
+            linger: options.linger,
+            database: Some(database),
+            ledger,
+            doubt: None,
+            enough: ledger.alive,
+            renew,
+            packer: Packer::new(),
             done,
             snapshot,
             complained: None,
+            refused: None,
         };
         let thread = std::thread::Builder::new().name("channels-disk".to_owned()).spawn(move || pen.run())?;
-        Ok(Self { shared, options, thread: Mutex::new(Some(thread)) })
+        Ok(Self { queue, path: path.to_owned(), thread: Mutex::new(Some(thread)) })
     }
 
     pub(super) fn append(&self, record: Record) -> Result<(), Full> {
-        let size = log::size(&record);
-        let mut queue = self.shared.lock();
-        let full = queue.records.len() >= self.options.queue_records || queue.bytes + size > self.options.queue_bytes;
-        if full || queue.closing {
-            return Err(Full);
-        }
-        queue.bytes += size;
-        queue.records.push(record);
-        let first = queue.records.len() == 1;
-        drop(queue);
-        if first {
-            self.shared.ready.notify_one();
-        }
-        Ok(())
+        self.queue.append(record)
     }
 
     pub(super) fn stats(&self) -> StoreStats {
-        let queue = self.shared.lock();
-        StoreStats { queued: queue.records.len() as u64, queued_bytes: queue.bytes as u64, ..queue.stats }
+        let file_bytes = std::fs::metadata(&self.path).map_or(0, |file| file.len());
+        StoreStats { file_bytes, ..self.queue.stats() }
     }
 
-    pub(super) fn close(&self) {
-        self.shared.lock().closing = true;
-        self.shared.ready.notify_one();
+    pub(super) fn close(&self, tidy: bool) {
+        self.queue.close(tidy);
         let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
+        // What a callback holds may own the store: then the thread ends by itself.
+        if let Some(thread) = thread.filter(|thread| thread.thread().id() != std::thread::current().id()) {
             let _ = thread.join();
         }
     }
@@ -119,151 +81,212 @@ impl Writer {
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.close();
+        self.close(false);
     }
 }
 
 /// What the thread owns.
 struct Pen {
-    database: Database,
+    queue: Arc<Queue>,
+    opener: Opener,
     path: PathBuf,
-    options: Options,
-    shared: Arc<Shared>,
-    next_entry: u64,
-    log_bytes: u64,
-    /// What was alive when the log was last written anew.
-    alive_bytes: u64,
+    slack: u64,
+    linger: Duration,
+    /// None after an error: `redb` then refuses everything until the file is opened anew.
+    database: Option<Database>,
+    ledger: Ledger,
+    doubt: Option<Doubt>,
+    /// The log is measured against this: what was alive, or its size when a snapshot failed.
+    enough: u64,
+    /// Epochs in the log are not the ones in use: a snapshot comes before the next record.
+    renew: bool,
+    packer: Packer,
     done: OnCommit,
     snapshot: Snapshot,
     complained: Option<Instant>,
+    /// When and why the file could not be opened anew.
+    refused: Option<(Instant, String)>,
+}
+
+/// However the thread ends, nobody appends to it afterwards.
+struct Last(Arc<Queue>);
+
+impl Drop for Last {
+    fn drop(&mut self) {
+        self.0.close(false);
+    }
 }
 
 impl Pen {
     fn run(mut self) {
+        let _last = Last(Arc::clone(&self.queue));
+        let mut likely = 0;
+        let mut began = Instant::now();
         loop {
-            let (records, closing) = self.wait();
-            if !records.is_empty() {
-                self.group(records);
+            if likely > 1 {
+                self.linger(began);
             }
-            if self.log_bytes > self.alive_bytes * 2 + self.options.slack_bytes {
+            let work = self.queue.take(likely);
+            (likely, began) = (work.records.len(), Instant::now());
+            if self.renew && !work.records.is_empty() {
                 self.write_anew();
             }
-            if closing {
+            self.groups(work.records);
+            if self.ledger.bytes > self.enough.saturating_mul(2).saturating_add(self.slack) {
+                self.write_anew();
+            }
+            match work.closing {
+                Some(true) => return self.tidy(),
+                Some(false) => return,
+                None => {}
+            }
+        }
+    }
+
+    /// Waits while more comes, but not past the time for the next commit.
+    fn linger(&self, began: Instant) {
+        let mut seen = None;
+        while let Some(left) = self.linger.checked_sub(began.elapsed()) {
+            let now = Some(self.queue.waiting());
+            if seen == now {
                 return;
             }
+            seen = now;
+            std::thread::sleep(left.min(QUIET));
         }
     }
 
-    fn wait(&self) -> (Vec<Record>, bool) {
-        let mut queue = self.shared.lock();
-        while queue.records.is_empty() && !queue.closing {
-            queue = self.shared.ready.wait(queue).unwrap_or_else(PoisonError::into_inner);
+    fn groups(&mut self, records: Vec<Record>) {
+        let mut records = records.into_iter();
+        while records.len() > 0 {
+            let (mut group, mut bytes) = (Vec::with_capacity(records.len().min(GROUP_RECORDS)), 0);
+            for record in records.by_ref() {
+                bytes += log::size(&record);
+                group.push(record);
+                if bytes >= GROUP_BYTES {
+                    break;
+                }
+            }
+            self.group(group, bytes);
         }
-        queue.bytes = 0;
-        let closing = queue.closing;
-        let capacity = queue.records.len();
-        (std::mem::replace(&mut queue.records, Vec::with_capacity(capacity)), closing)
     }
 
-    fn group(&mut self, records: Vec<Record>) {
-        let (began, count) = (Instant::now(), records.len() as u64);
-        let written = self.commit(&records);
-        {
-            let mut queue = self.shared.lock();
-            queue.stats.commits += 1;
-            queue.stats.last_commit = began.elapsed();
-            queue.stats.log_bytes = self.log_bytes;
+    fn group(&mut self, records: Vec<Record>, bytes: usize) {
+        let (began, count) = (Instant::now(), records.len());
+        let written = self.attempt(false, |database, ledger, packer, _| {
+            file::write_batch(database, ledger, packer, &records).map(|()| true)
+        });
+        let (log_bytes, took) = (self.ledger.bytes, began.elapsed());
+        self.queue.finish(count, bytes, |stats| {
+            stats.last_commit = took;
+            stats.commit_time += took;
+            stats.log_bytes = log_bytes;
             match &written {
-                Ok(()) => queue.stats.records += count,
-                Err(_) => queue.stats.failures += 1,
+                Ok(_) => (stats.commits, stats.records) = (stats.commits + 1, stats.records + count as u64),
+                Err(_) => stats.failures += 1,
             }
-        }
+        });
         match written {
-            Ok(()) => (self.done)(Committed::Done(records)),
-            Err(error) => {
-                self.complain("a commit failed", &error);
-                (self.done)(Committed::Failed(records, error.to_string()));
+            Ok(_) => (self.done)(Committed::Done(records)),
+            Err(why) => {
+                self.complain("a commit failed", &why);
+                (self.done)(Committed::Failed(records, format!("cannot write {}: {why}", self.path.display())));
             }
         }
     }
 
-    fn commit(&mut self, records: &[Record]) -> Result<(), redb::Error> {
-        let mut writing = self.database.begin_write()?;
-        writing.set_durability(Durability::Immediate)?;
-        let (mut next, mut bytes) = (self.next_entry, 0);
-        {
-            let mut table = writing.open_table(LOG)?;
-            let mut entry = Vec::new();
-            for record in records {
-                log::write(record, &mut entry);
-                if entry.len() >= ENTRY_BYTES {
-                    table.insert(next, entry.as_slice())?;
-                    bytes += entry.len() as u64;
-                    next += 1;
-                    entry.clear();
-                }
-            }
-            if !entry.is_empty() {
-                table.insert(next, entry.as_slice())?;
-                bytes += entry.len() as u64;
-                next += 1;
-            }
-        }
-        writing.commit()?;
-        self.next_entry = next;
-        self.log_bytes += bytes;
-        Ok(())
-    }
-
-    /// Replaces the log by what is alive, in one commit.
+    /// Replaces the log by what is alive, in one commit. Commits wait for it.
     fn write_anew(&mut self) {
-        match self.replace() {
-            Ok(()) => self.shared.lock().stats.snapshots += 1,
+        let began = Instant::now();
+        let written = self.attempt(true, |database, ledger, packer, snapshot| {
+            file::write_snapshot(database, ledger, packer, None, snapshot)
+        });
+        let anew = matches!(written, Ok(true));
+        if anew {
+            self.renew = false;
+        }
+        if let Err(why) = written {
+            self.complain("the log could not be written anew", &why);
+        }
+        // After a failure not again before the log has grown.
+        self.enough = self.ledger.bytes;
+        let (log_bytes, took) = (self.ledger.bytes, began.elapsed());
+        self.queue.finish(0, 0, |stats| {
+            stats.snapshots += u64::from(anew);
+            stats.last_snapshot = took;
+            stats.log_bytes = log_bytes;
+        });
+    }
+
+    /// Runs one transaction. If it fails, the file is closed and it is unknown what the disk has.
+    fn attempt(
+        &mut self,
+        snapshot: bool,
+        write: impl FnOnce(&Database, &mut Ledger, &mut Packer, &Snapshot) -> Result<bool, redb::Error>,
+    ) -> Result<bool, String> {
+        self.reopen()?;
+        let Some(database) = &self.database else { return Err("it is closed".to_owned()) };
+        let mut ledger = self.ledger;
+        let written = write(database, &mut ledger, &mut self.packer, &self.snapshot);
+        match written {
+            Ok(true) => self.ledger = ledger,
+            Ok(false) => self.ledger.next = ledger.next,
+            Err(_) => {
+                self.doubt = Some(Doubt { ledger, snapshot });
+                self.database = None;
+                self.packer.clear();
+            }
+        }
+        written.map_err(|error| error.to_string())
+    }
+
+    /// Opens the file anew if it was closed after an error.
+    fn reopen(&mut self) -> Result<(), String> {
+        if self.database.is_some() {
+            return Ok(());
+        }
+        if let Some((_, why)) = self.refused.as_ref().filter(|(at, _)| at.elapsed() < REOPEN_EVERY) {
+            return Err(why.clone());
+        }
+        match self.try_reopen() {
+            Ok(()) => Ok(()),
             Err(error) => {
-                self.complain("the log could not be written anew", &error);
-                // Not again before it has grown.
-                self.alive_bytes = self.log_bytes;
+                let why = error.to_string();
+                self.refused = Some((Instant::now(), why.clone()));
+                Err(why)
             }
         }
     }
 
-    fn replace(&mut self) -> Result<(), redb::Error> {
-        let writing = self.database.begin_write()?;
-        let (mut next, mut bytes, mut failed) = (self.next_entry, 0, None);
-        {
-            let mut table = writing.open_table(LOG)?;
-            table.retain(|_, _| false)?;
-            let mut entry = Vec::new();
-            (self.snapshot)(&mut |record| {
-                log::write(&record, &mut entry);
-                if entry.len() >= ENTRY_BYTES && failed.is_none() {
-                    failed = table.insert(next, entry.as_slice()).err();
-                    bytes += entry.len() as u64;
-                    next += 1;
-                    entry.clear();
-                }
-            });
-            if !entry.is_empty() {
-                table.insert(next, entry.as_slice())?;
-                bytes += entry.len() as u64;
-                next += 1;
-            }
-            debug_assert!(table.first()?.is_none_or(|(first, _)| first.value() >= self.next_entry));
+    fn try_reopen(&mut self) -> Result<(), redb::Error> {
+        let database = (self.opener)()?;
+        if let Some(doubt) = self.doubt {
+            self.ledger = file::settle(&database, self.ledger, doubt)?;
+            self.doubt = None;
         }
-        if let Some(error) = failed {
-            return Err(error.into());
-        }
-        writing.commit()?;
-        self.next_entry = next;
-        self.log_bytes = bytes;
-        self.alive_bytes = bytes;
+        self.database = Some(database);
+        self.refused = None;
         Ok(())
     }
 
-    fn complain(&mut self, what: &str, error: &redb::Error) {
+    /// Leaves a file behind that is not much larger than what is alive.
+    fn tidy(&mut self) {
+        if self.renew || self.ledger.bytes > self.ledger.alive.saturating_mul(2).saturating_add(self.slack / 4) {
+            self.write_anew();
+        }
+        let file_bytes = std::fs::metadata(&self.path).map_or(0, |file| file.len());
+        if file_bytes > self.ledger.bytes.saturating_mul(2).saturating_add(self.slack)
+            && let Some(database) = &mut self.database
+            && let Err(error) = database.compact()
+        {
+            self.complain("the file could not be made smaller", &error.to_string());
+        }
+    }
+
+    fn complain(&mut self, what: &str, why: &str) {
         if self.complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
             self.complained = Some(Instant::now());
-            tracing::error!(path = %self.path.display(), %error, "{what}; publications there are refused until it works");
+            tracing::error!(path = %self.path.display(), error = why, "{what}; publications there are refused until it works");
         }
     }
 }
