@@ -20,7 +20,7 @@ const KEPT = 50;
 
 /** A name as it is in the channel's name: short, lower case, nothing odd. */
 export function tidyName(typed: string): string {
-  return typed.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 40);
+  return typed.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 40);
 }
 
 export default function NotificationsPage() {
