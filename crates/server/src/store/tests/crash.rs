@@ -78,8 +78,12 @@ fn live_and_die(path: &Path, life: Duration) -> HashMap<String, u64> {
         .spawn()
         .unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap());
+    let (ready, begun) = std::sync::mpsc::channel();
     let killer = std::thread::spawn(move || {
-        std::thread::sleep(life);
+        // Its beginning may take long on a busy machine; a victim that fails ends the channel.
+        if begun.recv().is_ok() {
+            std::thread::sleep(life);
+        }
         child.kill().unwrap();
         child.wait().unwrap();
     });
@@ -92,13 +96,18 @@ fn live_and_die(path: &Path, life: Duration) -> HashMap<String, u64> {
             break;
         }
         let mut words = line.split_whitespace();
-        if words.next() == Some("ack") {
+        let first = words.next();
+        if first == Some("ready") {
+            ready.send(()).unwrap();
+        }
+        if first == Some("ack") {
             let (channel, offset) = (words.next().unwrap().to_owned(), words.next().unwrap().parse().unwrap());
             if let Some(before) = acknowledged.insert(channel, offset) {
                 assert_eq!(before + 1, offset, "acknowledged in order");
             }
         }
     }
+    drop(ready);
     killer.join().unwrap();
     acknowledged
 }
@@ -107,8 +116,8 @@ fn live_and_die(path: &Path, life: Duration) -> HashMap<String, u64> {
 fn nothing_acknowledged_is_lost() {
     let place = Place::new();
     let (mut total, mut tops) = (0, HashMap::<String, u64>::new());
-    for round in 0..8 {
-        let acknowledged = live_and_die(&place.file(), Duration::from_millis(250 + round * 70));
+    for round in 0..8_u64 {
+        let acknowledged = live_and_die(&place.file(), Duration::from_millis(100 + round * 70));
         let loaded = read(&place.file());
         assert!(loaded.cut.is_none(), "{:?}", loaded.cut);
         let lives = lives_of(&loaded);
