@@ -57,8 +57,8 @@ pub enum Published<W> {
     Now {
         /// Where it is in the history; offset 0 without history.
         position: Position,
-        /// For the loops; `None` without subscribers.
-        delivery: Option<Delivery>,
+        /// For the loops, of which there are none without subscribers.
+        delivery: Delivery,
         /// Who waits for the answer.
         waiter: W,
     },
@@ -76,8 +76,8 @@ pub enum Published<W> {
 /// A publication that is on the disk now.
 #[derive(Debug)]
 pub struct Committed<W> {
-    /// For the loops; `None` without subscribers.
-    pub delivery: Option<Delivery>,
+    /// For the loops, of which there are none without subscribers.
+    pub delivery: Delivery,
     /// Where it is.
     pub position: Position,
     /// Who waits for the answer.
@@ -230,7 +230,7 @@ impl<W> Channel<W> {
     }
 
     /// Puts a publication where everybody sees it.
-    fn show(&mut self, publication: Publication, now_ms: u64) -> Option<Delivery> {
+    fn show(&mut self, publication: Publication, now_ms: u64) -> Delivery {
         self.seq += 1;
         let publication = Arc::new(Publication { seq: self.seq, ..publication });
         let mut previous = None;
@@ -241,7 +241,12 @@ impl<W> Channel<W> {
             self.trim(now_ms);
         }
         let base = if publication.delta { previous } else { None };
-        self.delivery(Body::Publication(publication, base))
+        Delivery {
+            channel: self.id,
+            name: Arc::clone(&self.name),
+            body: Body::Publication(publication, base),
+            loops: self.loops(),
+        }
     }
 
     fn delivery(&self, body: Body) -> Option<Delivery> {

@@ -17,5 +17,5 @@ mod stats;
 pub use mail::{Hello, Mail, Waiter};
 pub use operate::{Act, Listed, Operation, ServerSub, Whose};
 pub use plane::{Plane, Subscribed, Subscriber};
-pub use start::{StartError, start};
+pub use start::{ChannelParts, StartError, start};
 pub use stats::{Counted, PlaneStats};

@@ -56,6 +56,8 @@ pub struct Config {
     pub log: Log,
     /// Relay.
     pub turn: Turn,
+    /// Notifications to closed pages.
+    pub push: PushSettings,
     /// Connections to channels.
     pub client: raw::Client,
     /// Channels.
@@ -153,6 +155,22 @@ pub struct Turn {
     pub allow_private_peers: bool,
 }
 
+/// Settings of notifications to closed pages (Web Push).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PushSettings {
+    /// Browsers may leave subscriptions.
+    pub enabled: bool,
+    /// Where push services can reach the operator: `mailto:…` or `https://…`.
+    pub contact: String,
+}
+
+impl Default for PushSettings {
+    fn default() -> Self {
+        Self { enabled: true, contact: "mailto:admin@localhost".to_owned() }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -171,6 +189,7 @@ impl Default for Config {
             limits: Bounds::default(),
             log: Log::default(),
             turn: Turn::default(),
+            push: PushSettings::default(),
             client: raw::Client::default(),
             channel: raw::Channel::default(),
             http_api: raw::HttpApi::default(),

@@ -7,7 +7,7 @@ pub use serve::{Server, Slot, listen};
 
 use crate::door::{admin, api, centrifuge, echo, livekit, twirp};
 use crate::node::Node;
-use crate::{app, join, openapi};
+use crate::{app, join, openapi, push};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::ACCEPT;
@@ -66,6 +66,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .merge(api::routes())
         .merge(echo::routes())
         .merge(openapi::routes())
+        .merge(push::routes())
         .merge(join::routes())
         .fallback(other)
         .layer(DefaultBodyLimit::max(BODY_BYTES))

@@ -5,6 +5,7 @@
 //! serves many, and the permissions of the invitation.
 
 mod gate;
+pub(crate) use gate::Gate;
 
 use crate::auth;
 use crate::http::Peer;
@@ -18,7 +19,7 @@ use axum::http::header::{CONTENT_TYPE, HOST, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use gate::Gate;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;

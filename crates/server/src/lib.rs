@@ -30,4 +30,5 @@ pub mod join;
 pub mod metrics;
 pub mod node;
 pub mod openapi;
+pub mod push;
 pub mod store;

@@ -20,6 +20,7 @@ pub enum Door {
     Admin,
     Centrifuge,
     Api,
+    Push,
 }
 
 impl Door {
@@ -31,6 +32,7 @@ impl Door {
             Self::Admin => "admin",
             Self::Centrifuge => "centrifuge",
             Self::Api => "api",
+            Self::Push => "push",
         }
     }
 }

@@ -1,9 +1,12 @@
 //! The running node: what every door may use.
 
 use crate::auth::Keys;
-use crate::channels::Plane;
+use crate::auth::channel::ChannelTokens;
+use crate::channels::{ChannelParts, Plane};
 use crate::config::Config;
+use crate::join::Gate;
 use crate::metrics::{Door, Metrics};
+use crate::push::Push;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -28,6 +31,11 @@ pub struct Node {
     pub metrics: Metrics,
     /// Channels.
     pub channels: Arc<Plane>,
+    /// Notifications to closed pages, if they are on.
+    pub push: Option<Arc<Push>>,
+    /// Tokens of channels, for doors beside their own.
+    pub tokens: Arc<ChannelTokens>,
+    pub(crate) push_gate: Gate,
     id: String,
     started: Instant,
     sessions: AtomicU64,
@@ -37,7 +45,8 @@ pub struct Node {
 impl Node {
     /// A node in service.
     #[must_use]
-    pub fn new(config: Config, keys: Keys, shards: Shards, channels: Arc<Plane>, id: String) -> Self {
+    pub fn new(config: Config, keys: Keys, shards: Shards, plane: ChannelParts, id: String) -> Self {
+        let ChannelParts { channels, tokens, push } = plane;
         let limits = config.limits();
         let drain = watch::Sender::new(false);
         let started = Instant::now();
@@ -48,6 +57,9 @@ impl Node {
             limits,
             metrics: Metrics::default(),
             channels,
+            push,
+            tokens,
+            push_gate: Gate::default(),
             id,
             started,
             sessions: AtomicU64::new(1),

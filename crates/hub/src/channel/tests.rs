@@ -72,7 +72,7 @@ fn on_disk_nobody_sees_it_before_the_commit() {
     assert!(channel.recover(0, "epoch", 10, 0).publications.is_empty());
     let done = channel.commit(1, 0).unwrap();
     assert_eq!((done.waiter, done.position.offset), (0, 1));
-    assert!(done.delivery.is_some());
+    assert_eq!(done.delivery.loops.as_slice(), [0]);
     assert_eq!(channel.abort(2), Some(1));
     assert!(channel.commit(2, 0).is_none());
     assert_eq!(channel.position().offset, 1);

@@ -88,7 +88,7 @@ impl Plane {
                 continue;
             }
             let Some(done) = channel.commit(record.offset, now) else { continue };
-            self.deliver(done.delivery);
+            self.show(done.delivery);
             drop(lane);
             self.stats.published(1);
             self.answer(done.waiter, Ok(done.position));

@@ -4,12 +4,13 @@ use super::mail::{Hello, Mail, Waiter};
 use super::operate::{Act, Operation, Whose};
 use super::stats::PlaneStats;
 use crate::config::channels::ChannelSettings;
+use crate::push::Push;
 use crate::store::Store;
 use axum::http::HeaderMap;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
-use tandem_hub::channel::{Channel, ChannelId, Delivery, Page, Position, Published, Query, Recovered};
+use tandem_hub::channel::{Body, Channel, ChannelId, Delivery, Page, Position, Published, Query, Recovered};
 use tandem_hub::code::{Disconnect, ErrorCode};
 use tandem_hub::lane::{Lane, lane_of, lane_of_id};
 use tandem_hub::namespace::NamespaceOptions;
@@ -24,6 +25,7 @@ pub struct Plane {
     lanes: Vec<Mutex<Lane<Waiter>>>,
     loops: OnceLock<Loops<Mail, Hello>>,
     store: OnceLock<Store>,
+    push: OnceLock<Arc<Push>>,
     /// Connections over plain HTTP, by their secret session id.
     emulated: Mutex<HashMap<Arc<str>, (u16, ConnKey)>>,
     /// Connections in service by user.
@@ -74,6 +76,7 @@ impl Plane {
             lanes: (0..LANES).map(lane).collect(),
             loops: OnceLock::new(),
             store: OnceLock::new(),
+            push: OnceLock::new(),
             emulated: Mutex::default(),
             users: Mutex::default(),
             blocked: Mutex::default(),
@@ -150,7 +153,7 @@ impl Plane {
         let channel = lane.channel(name, options, now);
         match channel.publish(draft, waiter, now) {
             Published::Now { position, delivery, waiter } => {
-                self.deliver(delivery);
+                self.show(delivery);
                 self.stats.published(1);
                 Ok(Some((position, waiter)))
             }
@@ -164,6 +167,20 @@ impl Plane {
                 Ok(None)
             }
         }
+    }
+
+    /// A publication everybody may see: to the loops, and to whoever is away.
+    pub(super) fn show(&self, delivery: Delivery) {
+        if let (Some(push), Body::Publication(publication, _)) = (self.push.get(), &delivery.body) {
+            push.published(&delivery.name, publication);
+        }
+        let heard = !delivery.loops.is_empty();
+        self.deliver(heard.then_some(delivery));
+    }
+
+    /// Gives the plane somebody who reaches people that are away, once.
+    pub fn attach_push(&self, push: Arc<Push>) {
+        let _ = self.push.set(push);
     }
 
     /// Sends to the loops with subscribers. Called under the lane's lock, so that every loop sees

@@ -7,6 +7,7 @@ use crate::auth::channel::ChannelTokens;
 use crate::config::{Config, ConfigError};
 use crate::door::centrifuge::{Desk, Settled};
 use crate::hooks::Hooks;
+use crate::push::Push;
 use crate::store::StoreError;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -35,16 +36,27 @@ pub enum StartError {
     Hooks(#[from] reqwest::Error),
 }
 
+/// What the doors need of the message plane.
+pub struct ChannelParts {
+    /// Channels.
+    pub channels: Arc<Plane>,
+    /// Tokens of their clients.
+    pub tokens: Arc<ChannelTokens>,
+    /// Notifications to closed pages.
+    pub push: Option<Arc<Push>>,
+}
+
 /// Brings up the message plane of a node: settings, keys, disk, threads. Must be called inside the
 /// runtime that questions to backends run on.
 ///
 /// # Errors
 /// See [`StartError`].
-pub fn start(config: &Config, keys: &Keys, node_id: &str) -> Result<Arc<Plane>, StartError> {
+pub fn start(config: &Config, keys: &Keys, node_id: &str) -> Result<ChannelParts, StartError> {
     let settings = config.channel_settings()?;
+    let tokens = Arc::new(ChannelTokens::new(config, keys)?);
     let hooks = Arc::new(Hooks::new(settings.proxies.clone())?);
     let settled = Arc::new(Settled {
-        tokens: ChannelTokens::new(config, keys)?,
+        tokens: Arc::clone(&tokens),
         hooks,
         runtime: Handle::current(),
         id: node_id.to_owned(),
@@ -57,7 +69,11 @@ pub fn start(config: &Config, keys: &Keys, node_id: &str) -> Result<Arc<Plane>, 
     }
     let counters = loops(&plane, &settled, config.channel_loops())?;
     plane.stats.attach(counters);
-    Ok(plane)
+    let push = if config.push.enabled { Some(Push::start(config)?) } else { None };
+    if let Some(push) = &push {
+        plane.attach_push(Arc::clone(push));
+    }
+    Ok(ChannelParts { channels: plane, tokens, push })
 }
 
 /// Starts the loops of a plane and its sweeper; gives the loops' counters.

@@ -40,7 +40,7 @@ const fn file(path: &'static str, kind: Kind, doc: &'static str) -> Setting {
 }
 
 /// All settings, in the order people read them.
-pub const OPTIONS: [Setting; 25] = [
+pub const OPTIONS: [Setting; 27] = [
     flag("dev", Kind::Bool, "Development: keys devkey/secret, loopback only, open rooms. Never on the internet."),
     flag("bind", Kind::Address, "Address to listen on. Absent: all addresses, or loopback in development."),
     flag("port", Kind::Port, "HTTP, WebSocket, API and web app. 0 takes a free port."),
@@ -65,15 +65,18 @@ pub const OPTIONS: [Setting; 25] = [
     file("limits.joins_per_minute", Kind::Number, "Joins through the web app from one address in a minute."),
     flag("log.level", Kind::Text, "error, warn, info, debug, trace, or a filter such as info,tandem_media=debug."),
     flag("log.json", Kind::Bool, "One JSON object per line of log."),
+    file("push.enabled", Kind::Bool, "Browsers may ask for notifications while the page is closed (Web Push)."),
+    file("push.contact", Kind::Text, "Where push services reach the operator: mailto:… or https://…."),
     file("turn.allow_private_peers", Kind::Bool, "Relay to private and loopback addresses too. For tests."),
 ];
 
 /// Sections of the file and what they are about.
-pub const SECTIONS: [(&str, &str); 5] = [
+pub const SECTIONS: [(&str, &str); 6] = [
     ("web", "Web app."),
     ("room", "Rooms."),
     ("limits", "Bounds."),
     ("log", "Logs, on standard error."),
+    ("push", "Notifications to closed pages."),
     ("turn", "Relay."),
 ];
 

@@ -13,7 +13,7 @@ const ADDRESSES: usize = 16_384;
 
 /// Counts joins per address in windows of a minute.
 #[derive(Debug, Default)]
-pub(super) struct Gate {
+pub(crate) struct Gate {
     seen: Mutex<HashMap<IpAddr, (Instant, u32)>>,
 }
 
@@ -22,7 +22,7 @@ impl Gate {
     ///
     /// # Errors
     /// It came too often, or too many others did.
-    pub(super) fn enter(&self, client: IpAddr, most: u32, now: Instant) -> Result<(), Reject> {
+    pub(crate) fn enter(&self, client: IpAddr, most: u32, now: Instant) -> Result<(), Reject> {
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.len() >= ADDRESSES {
             seen.retain(|_, (start, _)| now.duration_since(*start) < WINDOW);

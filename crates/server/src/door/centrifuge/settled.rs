@@ -10,7 +10,7 @@ use tokio::runtime::Handle;
 /// Shared by all loops.
 pub(crate) struct Settled {
     /// Keys and rules of tokens.
-    pub(crate) tokens: ChannelTokens,
+    pub(crate) tokens: Arc<ChannelTokens>,
     /// Backends.
     pub(crate) hooks: Arc<Hooks>,
     /// Where questions to backends run.

@@ -46,7 +46,9 @@ async fn house(shard: Shard) -> House {
     });
     let keys = Keys::parse("devkey: secret").unwrap();
     let config = Config::default();
-    let channels = Arc::new(crate::channels::Plane::new(config.channel_settings().unwrap()));
+    let plane = Arc::new(crate::channels::Plane::new(config.channel_settings().unwrap()));
+    let tokens = Arc::new(crate::auth::channel::ChannelTokens::new(&config, &keys).unwrap());
+    let channels = crate::channels::ChannelParts { channels: plane, tokens, push: None };
     let shards = Shards::without_counters(vec![handle]);
     let node = Arc::new(Node::new(config, keys, shards, channels, Node::new_id()));
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
