@@ -75,11 +75,13 @@ impl Clock {
     }
 }
 
-/// Time of all threads, or of those with this name.
+/// Processor time of the process, with threads that have ended, or of threads with this name.
 fn cpu(name: Option<&str>) -> Duration {
+    let tasks = std::fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+    let places: Vec<PathBuf> = if name.is_some() { tasks.collect() } else { vec!["/proc/self".into()] };
     let mut ticks = 0;
-    for thread in std::fs::read_dir("/proc/self/task").unwrap() {
-        let stat = std::fs::read_to_string(thread.unwrap().path().join("stat")).unwrap_or_default();
+    for place in places {
+        let stat = std::fs::read_to_string(place.join("stat")).unwrap_or_default();
         let Some((before, after)) = stat.rsplit_once(')') else { continue };
         if name.is_none_or(|name| before.ends_with(name)) {
             ticks += after.split_whitespace().skip(11).take(2).map(|field| field.parse::<u64>().unwrap()).sum::<u64>();
