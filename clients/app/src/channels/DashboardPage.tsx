@@ -68,7 +68,9 @@ export default function DashboardPage() {
           </button>
         </div>
         {rows.length === 0 ? (
-          <p className="card soft">No prices yet. Start the market, here or in another window: everybody sees the same.</p>
+          <p className="card soft">
+            No prices yet. Start the market, here or in another window: everybody sees the same.
+          </p>
         ) : (
           <div className="channel-columns">
             <section className="card" aria-label="Prices">
@@ -84,7 +86,11 @@ export default function DashboardPage() {
                   {rows.map(({ symbol, price, change }) => (
                     <tr key={symbol} data-chosen={symbol === row?.symbol || undefined}>
                       <th scope="row">
-                        <button className="quotes-symbol" aria-pressed={symbol === row?.symbol} onClick={() => setChosen(symbol)}>
+                        <button
+                          className="quotes-symbol"
+                          aria-pressed={symbol === row?.symbol}
+                          onClick={() => setChosen(symbol)}
+                        >
                           {symbol}
                         </button>
                       </th>

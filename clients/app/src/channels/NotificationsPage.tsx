@@ -20,7 +20,13 @@ const KEPT = 50;
 
 /** A name as it is in the channel's name: short, lower case, nothing odd. */
 export function tidyName(typed: string): string {
-  return typed.normalize("NFKD").replace(/\p{M}/gu, "").toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 40);
+  return typed
+    .normalize("NFKD")
+    .replace(/\p{M}/gu, "")
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, "-")
+    .replace(/^-+|-+$/g, "")
+    .slice(0, 40);
 }
 
 export default function NotificationsPage() {
@@ -54,7 +60,14 @@ function ChooseName({ onChoose }: { onChoose: (name: string) => void }) {
     >
       <label htmlFor={id}>Who are you? Others send to this name.</label>
       <div className="channel-row">
-        <input id={id} className="input" value={typed} maxLength={40} autoComplete="nickname" onChange={(e) => setTyped(e.target.value)} />
+        <input
+          id={id}
+          className="input"
+          value={typed}
+          maxLength={40}
+          autoComplete="nickname"
+          onChange={(e) => setTyped(e.target.value)}
+        />
         <button className="button primary" disabled={!tidyName(typed)}>
           Listen
         </button>
@@ -76,7 +89,8 @@ function Inbox({ name, onRename }: { name: string; onRename: () => void }) {
     notify(`${note.title}: ${note.body}`);
     if (document.hidden) {
       setUnread((count) => count + 1);
-      if ("Notification" in window && Notification.permission === "granted") new Notification(note.title, { body: note.body });
+      if ("Notification" in window && Notification.permission === "granted")
+        new Notification(note.title, { body: note.body });
     }
   });
   useEffect(() => {
@@ -104,7 +118,8 @@ function Inbox({ name, onRename }: { name: string; onRename: () => void }) {
         <ol className="notes" aria-label="Notifications">
           {notes.map((note, index) => (
             <li key={`${note.at}-${index}`} data-testid="note">
-              <b>{note.title}</b> <time dateTime={new Date(note.at).toISOString()}>{new Date(note.at).toLocaleTimeString()}</time>
+              <b>{note.title}</b>{" "}
+              <time dateTime={new Date(note.at).toISOString()}>{new Date(note.at).toLocaleTimeString()}</time>
               <p>{note.body}</p>
             </li>
           ))}
@@ -120,7 +135,11 @@ function AskPermission() {
   if (!can) return <p className="soft">This browser shows no notifications of pages; they appear here only.</p>;
   if (permission === "granted") return null;
   if (permission === "denied") {
-    return <p className="soft">Notifications are blocked for this page. Allow them in the address bar, then load it again.</p>;
+    return (
+      <p className="soft">
+        Notifications are blocked for this page. Allow them in the address bar, then load it again.
+      </p>
+    );
   }
   return (
     <button className="button" onClick={() => void Notification.requestPermission().then(setPermission)}>
@@ -174,9 +193,21 @@ function Sender() {
       <label htmlFor={`${id}-to`}>To</label>
       <input id={`${id}-to`} className="input" value={to} maxLength={40} onChange={(e) => setTo(e.target.value)} />
       <label htmlFor={`${id}-what`}>Title</label>
-      <input id={`${id}-what`} className="input" value={title} maxLength={80} onChange={(e) => setTitle(e.target.value)} />
+      <input
+        id={`${id}-what`}
+        className="input"
+        value={title}
+        maxLength={80}
+        onChange={(e) => setTitle(e.target.value)}
+      />
       <label htmlFor={`${id}-body`}>Text</label>
-      <input id={`${id}-body`} className="input" value={body} maxLength={300} onChange={(e) => setBody(e.target.value)} />
+      <input
+        id={`${id}-body`}
+        className="input"
+        value={body}
+        maxLength={300}
+        onChange={(e) => setBody(e.target.value)}
+      />
       <div>
         <button className="button primary" disabled={!tidyName(to) || !title.trim()}>
           <Icon name="send" size={18} /> Send

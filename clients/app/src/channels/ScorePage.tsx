@@ -72,7 +72,15 @@ export default function ScorePage({ match }: { match: string }) {
   );
 }
 
-function Reporter({ score, disabled, onPublish }: { score: Score; disabled: boolean; onPublish: (next: Score) => void }) {
+function Reporter({
+  score,
+  disabled,
+  onPublish,
+}: {
+  score: Score;
+  disabled: boolean;
+  onPublish: (next: Score) => void;
+}) {
   const [text, setText] = useState("");
   const id = useId();
   const minute = Math.min(score.minute + 1, 120);
@@ -120,7 +128,10 @@ function Reporter({ score, disabled, onPublish }: { score: Score; disabled: bool
 function Elsewhere({ name, score, match }: { name: string; score: Score; match: string }) {
   const id = useId();
   const [other, setOther] = useState("");
-  const body = { channel: name, data: { ...score, goals: [score.goals[0] + 1, score.goals[1]], events: ["From a terminal"] } };
+  const body = {
+    channel: name,
+    data: { ...score, goals: [score.goals[0] + 1, score.goals[1]], events: ["From a terminal"] },
+  };
   const command = `curl -H 'X-API-Key: secret' -d '${JSON.stringify(body)}' ${location.origin}/api/publish`;
   const copy = () =>
     navigator.clipboard.writeText(command).then(
@@ -140,7 +151,10 @@ function Elsewhere({ name, score, match }: { name: string; score: Score; match: 
         className="field"
         onSubmit={(event) => {
           event.preventDefault();
-          const slug = other.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-|-$/g, "");
+          const slug = other
+            .toLowerCase()
+            .replace(/[^a-z0-9]+/g, "-")
+            .replace(/^-|-$/g, "");
           if (slug) navigate(`/score/${slug}`);
         }}
       >

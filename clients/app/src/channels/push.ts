@@ -34,7 +34,10 @@ export async function startPush(channel: string): Promise<void> {
   if (!answer.ok) throw new TandemError("not_found", "This server sends no notifications to closed pages.");
   const { key } = (await answer.json()) as { key: string };
   if ((await Notification.requestPermission()) !== "granted") {
-    throw new TandemError("permission_denied", "Notifications are blocked for this page; allow them in the address bar.");
+    throw new TandemError(
+      "permission_denied",
+      "Notifications are blocked for this page; allow them in the address bar.",
+    );
   }
   const registration = await worker();
   const bytes = Uint8Array.from(atob(key.replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));

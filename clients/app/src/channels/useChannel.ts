@@ -41,7 +41,10 @@ export function useChannel<T>(name: string, onMessage: (message: ChannelMessage<
     const count = () => {
       counting ??= setTimeout(() => {
         counting = undefined;
-        opened?.audience().then((number) => !over && setAudience(number), () => undefined);
+        opened?.audience().then(
+          (number) => !over && setAudience(number),
+          () => undefined,
+        );
       }, 300);
     };
     let past: Promise<void> | undefined;

@@ -31,7 +31,8 @@ export function ChatPanel({ chat }: { chat: Chat }) {
       <div ref={list} className="chat-scroll" role="log" aria-label="Messages" tabIndex={0}>
         {lines.length === 0 ? (
           <p className="chat-nothing">
-            No messages yet. Everybody in the room reads what you write here, and who comes within a day can read it too.
+            No messages yet. Everybody in the room reads what you write here, and who comes within a day can read it
+            too.
           </p>
         ) : (
           <ol className="chat-lines">

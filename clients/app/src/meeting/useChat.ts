@@ -47,7 +47,14 @@ function readSaid(data: unknown): Said | null {
   const it = data as Partial<Said> | null;
   if (it?.type !== "chat" || typeof it.text !== "string" || typeof it.id !== "string") return null;
   const { id, name, identity, at } = it;
-  return { type: "chat", id, text: it.text.slice(0, LONGEST), name: String(name ?? ""), identity: String(identity ?? ""), at: Number(at) || Date.now() };
+  return {
+    type: "chat",
+    id,
+    text: it.text.slice(0, LONGEST),
+    name: String(name ?? ""),
+    identity: String(identity ?? ""),
+    at: Number(at) || Date.now(),
+  };
 }
 
 /**
@@ -97,9 +104,19 @@ export function useChat(session: RoomSession, roomName: string, open: boolean): 
   const send = useCallback(
     async (text: string) => {
       const me = room.localParticipant;
-      const line: Said = { type: "chat", id: crypto.randomUUID(), text, name: me.name || me.identity, identity: me.identity, at: Date.now() };
+      const line: Said = {
+        type: "chat",
+        id: crypto.randomUUID(),
+        text,
+        name: me.name || me.identity,
+        identity: me.identity,
+        at: Date.now(),
+      };
       const copy = me.sendText(text, { topic: TOPIC, attributes: { [COPY_OF]: line.id } });
-      const sent = await Promise.allSettled([channel.current?.publish(line) ?? Promise.reject(new Error("no channel")), copy]);
+      const sent = await Promise.allSettled([
+        channel.current?.publish(line) ?? Promise.reject(new Error("no channel")),
+        copy,
+      ]);
       if (sent.every(({ status }) => status === "rejected")) {
         notify("The message was not sent. Try again when the connection is back.", "warning");
         return false;
@@ -139,15 +156,21 @@ function useRoomChannel(session: RoomSession, roomName: string, add: (line: Chat
       onMessage: ({ data }) => show(data, caughtUp),
       onState: (state) => {
         if (over) return;
-        setTrouble(state.status === "ended" ? "Messages of this room are not kept: those who come later will not see them." : null);
-        if (state.status !== "live" || caughtUp) return;
-        void opening.then((it) => it.history()).then(
-          (past) => {
-            past.forEach(({ data }) => show(data, false));
-            caughtUp = true;
-          },
-          () => undefined, // The next connection tries again.
+        setTrouble(
+          state.status === "ended"
+            ? "Messages of this room are not kept: those who come later will not see them."
+            : null,
         );
+        if (state.status !== "live" || caughtUp) return;
+        void opening
+          .then((it) => it.history())
+          .then(
+            (past) => {
+              past.forEach(({ data }) => show(data, false));
+              caughtUp = true;
+            },
+            () => undefined, // The next connection tries again.
+          );
       },
     });
     void opening.then((it) => {
@@ -175,7 +198,10 @@ function useTyping(room: Room) {
       const name = from.name || from.identity;
       clearTimeout(timers.get(name));
       setTyping((names) => (names.includes(name) ? names : [...names, name]));
-      timers.set(name, setTimeout(() => setTyping((names) => names.filter((other) => other !== name)), TYPING_FOR_MS));
+      timers.set(
+        name,
+        setTimeout(() => setTyping((names) => names.filter((other) => other !== name)), TYPING_FOR_MS),
+      );
     };
     room.on("dataReceived", heard);
     return () => {

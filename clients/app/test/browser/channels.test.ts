@@ -41,7 +41,13 @@ describe("live score", () => {
     await ben.page.goto(`${node.url}/score`);
     await ben.page.getByTestId("goals").getByText("1 : 0").waitFor();
     await ana.page.getByText("2 watching").waitFor();
-    await publish("scores:final", { home: "Harbour", away: "Hillside", goals: [1, 1], minute: 7, events: ["7′ From outside"] });
+    await publish("scores:final", {
+      home: "Harbour",
+      away: "Hillside",
+      goals: [1, 1],
+      minute: 7,
+      events: ["7′ From outside"],
+    });
     await ben.page.getByRole("listitem").getByText("7′ From outside").waitFor();
     await shot(ana.page, "score-light");
     await shot(ben.page, "score-phone-dark");
@@ -51,7 +57,11 @@ describe("live score", () => {
     await ana.context.setOffline(true);
     await ana.page.evaluate(() => dispatchEvent(new Event("offline")));
     await ana.page.locator('.live-state[data-state="connecting"]').waitFor();
-    for (const goals of [[2, 1], [3, 1], [4, 1]]) {
+    for (const goals of [
+      [2, 1],
+      [3, 1],
+      [4, 1],
+    ]) {
       await publish("scores:final", { home: "Harbour", away: "Hillside", goals, minute: 9, events: [] });
     }
     await ana.context.setOffline(false);
@@ -74,7 +84,9 @@ describe("the dashboard", () => {
     await ben.page.getByTestId("price-ACME").waitFor();
     await ben.page.locator(".chart canvas").waitFor();
     const counted = async () => (await ana.page.getByTestId("conflation").innerText()).match(/\d+/g)?.map(Number) ?? [];
-    await ana.page.waitForFunction(() => Number(document.querySelector("[data-testid=conflation]")?.textContent?.match(/\d+/)?.[0]) > 150);
+    await ana.page.waitForFunction(
+      () => Number(document.querySelector("[data-testid=conflation]")?.textContent?.match(/\d+/)?.[0]) > 150,
+    );
     const [received = 0, painted = 0] = await counted();
     expect(painted).toBeGreaterThan(0);
     expect(painted).toBeLessThan(received);
@@ -83,7 +95,11 @@ describe("the dashboard", () => {
     await expectAccessible(ana.page);
     await ana.page.getByRole("button", { name: "Hold the picture" }).click();
     const held = await ana.page.getByTestId("price-ACME").innerText();
-    await ben.page.getByTestId("price-ACME").getByText(held, { exact: true }).waitFor({ state: "detached" }).catch(() => undefined);
+    await ben.page
+      .getByTestId("price-ACME")
+      .getByText(held, { exact: true })
+      .waitFor({ state: "detached" })
+      .catch(() => undefined);
     expect(await ana.page.getByTestId("price-ACME").innerText()).toBe(held);
     await ana.close();
     await ben.close();

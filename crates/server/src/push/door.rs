@@ -155,6 +155,9 @@ fn may_listen(node: &Node, request: &Request) -> Result<(), Reject> {
 /// Whether an address leads out: nothing a visitor names may make this node talk to its own network.
 fn is_public(endpoint: &str, dev: bool) -> bool {
     let Ok(url) = reqwest::Url::parse(endpoint) else { return false };
+    if !matches!(url.scheme(), "https" | "http") {
+        return false;
+    }
     let Some(host) = url.host_str() else { return false };
     let port = url.port_or_known_default().unwrap_or(443);
     let Ok(addresses) = (host.trim_matches(['[', ']']), port).to_socket_addrs() else { return false };

@@ -119,7 +119,7 @@ fn messages(buffer: &mut Vec<u8>) -> Vec<Vec<u8>> {
 
 fn accept_key(request: &[u8]) -> String {
     let text = String::from_utf8_lossy(request);
-    let key = text.lines().find_map(|line| line.to_ascii_lowercase().starts_with("sec-websocket-key:").then_some(line));
+    let key = text.lines().find(|line| line.to_ascii_lowercase().starts_with("sec-websocket-key:"));
     let key = key.and_then(|line| line.split_once(':')).map(|(_, key)| key.trim());
     let offer = tandem_wire::websocket::Offer { key, version: Some("13"), ..Default::default() };
     tandem_wire::websocket::handshake(&offer).map(|accepted| accepted.accept).unwrap_or_default()
