@@ -13,6 +13,8 @@ mod handle;
 mod io;
 mod outbox;
 mod run;
+#[cfg(test)]
+mod tests;
 
 pub use handle::{LoopFull, LoopHandle, Loops};
 pub use io::{BodyChunk, Io, Sink};
