@@ -4,30 +4,13 @@ import { notify } from "../lib/announce";
 import { Icon } from "../ui/Icon";
 import { PageHeader } from "../ui/PageHeader";
 import { Live } from "./Live";
+import { tidyName, type Note } from "./notes";
 import { startPush, stopPush } from "./push";
 import { channels, useChannel } from "./useChannel";
 import "./channels.css";
 
-/** One notification. */
-export interface Note {
-  title: string;
-  body: string;
-  at: number;
-}
-
 const NAME = "tandem.notify.name";
 const KEPT = 50;
-
-/** A name as it is in the channel's name: short, lower case, nothing odd. */
-export function tidyName(typed: string): string {
-  return typed
-    .normalize("NFKD")
-    .replace(/\p{M}/gu, "")
-    .toLowerCase()
-    .replace(/[^a-z0-9]+/g, "-")
-    .replace(/^-+|-+$/g, "")
-    .slice(0, 40);
-}
 
 export default function NotificationsPage() {
   const [name, setName] = useState(() => localStorage.getItem(NAME) ?? "");
