@@ -28,11 +28,31 @@ pub(crate) fn run(flags: &Serve) -> Result<(), Failure> {
     unknown_environment(std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()))?;
     let config = config::merged(flags)?;
     logs::start(&config.log, flags.log_level.is_some())?;
+    allow_connections(config.limits.connections);
     let keys = keys::of_server(flags.keys.as_deref(), &config)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(serve(config, keys));
     runtime.shutdown_background();
     ended
+}
+
+/// Every connection is an open file. Asks the system for as many as it gives, and says so if that is
+/// less than the settings want.
+fn allow_connections(wanted: usize) {
+    /// Files beside connections: logs, history, threads' own.
+    const OTHERS: u64 = 256;
+    let wanted = u64::try_from(wanted).unwrap_or(u64::MAX).saturating_add(OTHERS);
+    match rlimit::increase_nofile_limit(wanted) {
+        Ok(allowed) if allowed < wanted => {
+            info!(
+                allowed,
+                wanted,
+                "the system allows fewer open files than limits.connections; raise it with ulimit -n or LimitNOFILE"
+            );
+        }
+        Ok(_) => {}
+        Err(error) => warn!(%error, "the number of open files could not be raised"),
+    }
 }
 
 async fn serve(config: Config, keys: Keys) -> Result<(), Failure> {
