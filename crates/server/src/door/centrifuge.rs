@@ -16,6 +16,7 @@ mod desk;
 mod downstream;
 mod filter_set;
 mod frame;
+mod id;
 mod job;
 mod local;
 mod operate;

@@ -1,6 +1,7 @@
 //! Connecting: who it is, what the server subscribes it to, and when it must be refreshed.
 
 use super::desk::Desk;
+use super::id::new_id;
 use super::job::{Job, Outcome};
 use super::session::Stage;
 use crate::auth::channel::{ConnectionClaims, TokenError};
@@ -12,9 +13,6 @@ use tandem_net::stream_loop::{ConnKey, Io};
 use tandem_wire::centrifuge::{
     ConnectRequest, ConnectResult, Push, PushBody, ReplyBody, SubscribeRequest, SubscribeResult,
 };
-use uuid::new_id;
-
-mod uuid;
 
 /// A connection lives at most this long without a refresh, whatever its token says.
 const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
@@ -209,6 +207,11 @@ impl Desk {
 
     /// A client that only listens said what it wants.
     pub(super) fn connect_uni(&mut self, key: ConnKey, data: &bytes::Bytes, io: &mut Io) {
+        // One message is all such a client has to say.
+        if self.session(key).is_none_or(|session| session.stage != Stage::New || session.busy) {
+            self.disconnect(key, Disconnect::BAD_REQUEST, io);
+            return;
+        }
         match tandem_wire::centrifuge::decode_connect_request(data) {
             Ok(request) => self.connect(key, 1, request, io),
             Err(error) => {
