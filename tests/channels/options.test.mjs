@@ -139,10 +139,12 @@ test('who is blocked is put out and kept out', async () => {
   const out = once(client, 'disconnected');
   await api(server, 'block_user', { user });
   expect(await out).toMatchObject({ code: 3503 });
-  client.connect();
-  expect(await once(client, 'disconnected')).toMatchObject({ code: 3507 });
+  const again = json.make(server, { token });
+  again.connect();
+  expect(await once(again, 'disconnected')).toMatchObject({ code: 3507 });
   await api(server, 'unblock_user', { user });
-  client.connect();
-  await once(client, 'connected');
-  client.disconnect();
+  const back = json.make(server, { token });
+  back.connect();
+  await once(back, 'connected');
+  back.disconnect();
 });
