@@ -73,11 +73,12 @@ export function useChat(session: RoomSession, roomName: string, open: boolean): 
     if (open) setUnread(0);
   }, [open]);
 
+  // What comes through the channel and as a copy on the topic is one line.
+  const known = useRef(new Set<string>());
   const add = useCallback((line: ChatLine, isNews: boolean) => {
-    setLines((before) => {
-      if (before.some(({ id }) => id === line.id)) return before;
-      return [...before, line].sort((a, b) => a.at - b.at);
-    });
+    if (known.current.has(line.id)) return;
+    known.current.add(line.id);
+    setLines((before) => [...before, line].sort((a, b) => a.at - b.at));
     if (!isNews || line.mine || isOpen.current) return;
     setUnread((count) => count + 1);
     notify(`${line.from}: ${line.text.length > 120 ? `${line.text.slice(0, 120)}…` : line.text}`);
