@@ -191,7 +191,21 @@ impl Store {
     /// Too much waits already, or the store is closed. A record of more than
     /// [`Options::queue_bytes`] never fits.
     pub fn append(&self, record: Record) -> Result<(), Full> {
-        self.writer.append(record)
+        self.writer.append(record, true)
+    }
+
+    /// As [`Store::append`], for one of several records that belong together: [`Store::wake`] after
+    /// the last one makes them one group.
+    ///
+    /// # Errors
+    /// Too much waits already.
+    pub fn append_quietly(&self, record: Record) -> Result<(), Full> {
+        self.writer.append(record, false)
+    }
+
+    /// Begins with what was appended quietly.
+    pub fn wake(&self) {
+        self.writer.wake();
     }
 
     /// Numbers for metrics.

@@ -58,15 +58,30 @@ impl Plane {
     }
 
     /// Hands a publication to the disk.
-    pub(super) fn persist(&self, name: &Arc<str>, epoch: &Arc<str>, publication: &Publication) -> Result<(), Full> {
+    /// With `quietly`, more of the same turn follow, and [`Plane::wake_store`] after the last.
+    pub(super) fn persist(
+        &self,
+        name: &Arc<str>,
+        epoch: &Arc<str>,
+        publication: &Publication,
+        quietly: bool,
+    ) -> Result<(), Full> {
         let Some(store) = self.store() else { return Err(Full) };
-        store.append(Record {
+        let record = Record {
             channel: Arc::clone(name),
             epoch: Arc::clone(epoch),
             offset: publication.offset,
             time_ms: publication.time_ms,
             kind: Kind::Publication(publication_to(publication)),
-        })
+        };
+        if quietly { store.append_quietly(record) } else { store.append(record) }
+    }
+
+    /// The publications of a loop's turn are all queued: the disk may begin.
+    pub fn wake_store(&self) {
+        if let Some(store) = self.store() {
+            store.wake();
+        }
     }
 
     /// The disk has these, or never will.

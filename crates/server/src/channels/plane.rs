@@ -149,6 +149,8 @@ impl Plane {
             return Err(ErrorCode::TOO_MANY_REQUESTS);
         }
         let now = self.now_ms();
+        // A loop says itself when its turn's publications are all there.
+        let quietly = matches!(waiter, Waiter::Session(..));
         let mut lane = self.lane(name);
         let channel = lane.channel(name, options, now);
         match channel.publish(draft, waiter, now) {
@@ -160,7 +162,7 @@ impl Plane {
             Published::Suppressed { position, waiter } => Ok(Some((position, waiter))),
             Published::Pending(publication, epoch) => {
                 let offset = publication.offset;
-                if self.persist(name, &epoch, &publication).is_err() {
+                if self.persist(name, &epoch, &publication, quietly).is_err() {
                     channel.abort(offset);
                     return Err(ErrorCode::TOO_MANY_REQUESTS);
                 }

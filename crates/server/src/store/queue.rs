@@ -68,7 +68,8 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn append(&self, record: Record) -> Result<(), Full> {
+    /// With `wake`, the writer begins at once; without, when [`Queue::wake`] says so.
+    pub(super) fn append(&self, record: Record, wake: bool) -> Result<(), Full> {
         let size = log::size(&record);
         let mut state = self.lock();
         if state.closing.is_some()
@@ -82,10 +83,14 @@ impl Queue {
         state.records.push(record);
         let first = state.records.len() == 1;
         drop(state);
-        if first {
+        if first && wake {
             self.ready.notify_one();
         }
         Ok(())
+    }
+
+    pub(super) fn wake(&self) {
+        self.ready.notify_one();
     }
 
     /// How many records have not been taken.

@@ -60,8 +60,12 @@ impl Writer {
         Ok(Self { queue, path: path.to_owned(), thread: Mutex::new(Some(thread)) })
     }
 
-    pub(super) fn append(&self, record: Record) -> Result<(), Full> {
-        self.queue.append(record)
+    pub(super) fn append(&self, record: Record, wake: bool) -> Result<(), Full> {
+        self.queue.append(record, wake)
+    }
+
+    pub(super) fn wake(&self) {
+        self.queue.wake();
     }
 
     pub(super) fn stats(&self) -> StoreStats {

@@ -30,6 +30,8 @@ pub(crate) struct Desk {
     pub(super) press: Press,
     pub(super) inflater: Inflater,
     pub(super) draining: bool,
+    /// Publications of this turn wait for the disk.
+    pub(super) for_disk: bool,
     /// Deliveries since they were last counted in.
     delivered: u64,
 }
@@ -46,6 +48,7 @@ impl Desk {
             press: Press::new(level),
             inflater: Inflater::new(),
             draining: false,
+            for_disk: false,
             delivered: 0,
         }
     }
@@ -368,6 +371,9 @@ impl Handler for Desk {
     }
 
     fn turn_ends(&mut self, _io: &mut Io) {
+        if std::mem::take(&mut self.for_disk) {
+            self.plane.wake_store();
+        }
         if self.delivered > 0 {
             self.plane.stats.delivered(std::mem::take(&mut self.delivered));
         }

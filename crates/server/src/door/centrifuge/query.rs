@@ -94,7 +94,7 @@ impl Desk {
         match self.plane.publish(&name, options, Draft { info: Some(info), json, ..draft }, waiter) {
             Ok(Some(_)) => self.reply(key, id, ReplyBody::Publish, io),
             // Answered when the disk has it.
-            Ok(None) => {}
+            Ok(None) => self.for_disk = true,
             Err(error) => self.refuse(key, id, error, io),
         }
     }
