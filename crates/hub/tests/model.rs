@@ -1,6 +1,8 @@
 //! A channel against a model so small that it is plainly right: a list of everything ever
 //! published, and which of it the disk has.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 use proptest::prelude::*;
 use std::sync::Arc;
 use std::time::Duration;
