@@ -37,6 +37,7 @@ if wants test; then
   npm_ci tests
   [[ -x ${CHROMIUM_BIN:-/usr/bin/chromium} ]] || apt_install "Chromium" chromium fonts-dejavu-core fonts-noto-color-emoji
   [[ -x ${FIREFOX_BIN:-/usr/bin/firefox-esr} || -x /usr/bin/firefox ]] || apt_install "Firefox" firefox-esr
+  have ip || apt_install "network namespaces for tests" iproute2
   have pulseaudio || apt_install "a sound server for Firefox" pulseaudio
   have python3 || apt_install "Python" python3
   python3 -c 'import ensurepip' 2>/dev/null || apt_install "venv of Python" python3-venv
