@@ -185,6 +185,9 @@ try {
       rows.push(['connections accepted in a second, with a token', fixed(entered.accepts_per_second, 0), '2000+', entered.accepts_per_second >= 2000]);
       const durable = load(peer, server, ['durable', '--seconds', quick ? '1' : '5']);
       rows.push(['durable publications in a second, 1000 channels', fixed(durable.acknowledged_per_second, 0), '50000+', durable.acknowledged_per_second >= 50_000]);
+      const lone = load(peer, server, ['durable', '--publishers', '1', '--channels', '1', '--window', '1', '--seconds', quick ? '1' : '5']);
+      rows.push(['durable publications one after the other: in a second', fixed(lone.acknowledged_per_second, 0), '', '']);
+      rows.push(['durable publications one after the other: us of CPU each', fixed(lone.cpu_us_per_publication), '', '']);
     }
     await stop(server);
   }

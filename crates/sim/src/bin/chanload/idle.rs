@@ -1,11 +1,11 @@
 //! Many connections that do nothing: how fast they get in, and what each costs in memory.
 
 use crate::Target;
-use crate::process::{cpu_ns, private_bytes};
+use crate::process::{cpu_ns, private_bytes, rest};
 use serde_json::{Value, json};
 use std::io;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tokio::sync::Semaphore;
 use tokio::task::LocalSet;
 
@@ -49,7 +49,7 @@ impl Idle {
         }
         let took = began.elapsed().as_secs_f64();
         let cpu = cpu_ns(&target.pids) - cpu;
-        tokio::time::sleep(Duration::from_secs(2)).await;
+        rest(&target.pids).await;
         let each = private_bytes(&target.pids).saturating_sub(memory) / open.len().max(1) as u64;
         Ok(json!({
             "work": "idle", "connections": open.len(), "failed": failed, "bytes_per_connection": each,

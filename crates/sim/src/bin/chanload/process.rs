@@ -1,12 +1,29 @@
 //! CPU and memory of other processes.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 /// CPU seconds of all threads of these processes, in nanoseconds (`schedstat`, finer than `stat`).
 pub(crate) fn cpu_ns(pids: &[u32]) -> u64 {
     let threads = pids.iter().flat_map(|pid| fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten());
     let ran = threads.filter_map(|thread| fs::read_to_string(thread.path().join("schedstat")).ok());
     ran.filter_map(|text| text.split(' ').next()?.parse::<u64>().ok()).sum()
+}
+
+/// Waits until these processes have come to rest: what is measured next is not what went before.
+pub(crate) async fn rest(pids: &[u32]) {
+    const LOOK_EVERY: Duration = Duration::from_millis(100);
+    const RESTING_NS: u64 = 2_000_000;
+    let patience = Instant::now() + Duration::from_secs(10);
+    let mut before = cpu_ns(pids);
+    while Instant::now() < patience {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let now = cpu_ns(pids);
+        if now - before < RESTING_NS {
+            return;
+        }
+        before = now;
+    }
 }
 
 /// Private memory of these processes, bytes.

@@ -2,7 +2,7 @@
 
 use crate::Target;
 use crate::dialect::{MARK, command, field, frame, message, number};
-use crate::process::cpu_ns;
+use crate::process::{cpu_ns, rest};
 use serde_json::{Value, json};
 use std::io;
 use std::rc::Rc;
@@ -47,7 +47,7 @@ impl Storm {
             body[16..24].copy_from_slice(&id.to_le_bytes());
             publisher.write_all(&target.publication(id + 3, &body)).await?;
         }
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        rest(&target.pids).await;
         let (cpu, began) = (cpu_ns(&target.pids), Instant::now());
         let gate = Rc::new(Semaphore::new(AT_ONCE));
         let mut clients = Vec::new();
