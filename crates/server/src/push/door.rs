@@ -1,6 +1,7 @@
 //! `/v1/push/*`: browsers ask for the key and leave their subscriptions.
 
 use super::Push;
+use super::address::is_public;
 use super::list::Subscription;
 use crate::http::Peer;
 use crate::metrics::Door;
@@ -12,7 +13,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
-use std::net::{IpAddr, ToSocketAddrs};
 use std::sync::Arc;
 use tandem_core::{Code, Reject};
 use tandem_hub::namespace::Caller;
@@ -66,7 +66,7 @@ async fn subscribe(State(node): State<Arc<Node>>, Extension(peer): Extension<Pee
 }
 
 async fn unsubscribe(State(node): State<Arc<Node>>, body: Bytes) -> Response {
-    answer(&node, remove(&node, &body))
+    answer(&node, remove(&node, &body).await)
 }
 
 fn answer(node: &Node, result: Result<(), Reject>) -> Response {
@@ -114,22 +114,20 @@ async fn add(node: &Arc<Node>, peer: Peer, body: &[u8]) -> Result<(), Reject> {
         p256dh: keys.p256dh,
         auth: keys.auth,
     };
-    match push.with_list(|list| list.add(subscription)) {
+    match push.add(subscription).await {
         Ok(true) => Ok(()),
         Ok(false) => Err(Reject::new(Code::LimitExceeded, "there are too many push subscriptions")),
         Err(error) => Err(Reject::new(Code::Internal, format!("the subscription could not be kept: {error}"))),
     }
 }
 
-fn remove(node: &Node, body: &[u8]) -> Result<(), Reject> {
+async fn remove(node: &Node, body: &[u8]) -> Result<(), Reject> {
     let (push, request) = read(node, body)?;
     // Only who knows the address may take it away.
-    push.with_list(|list| {
-        let known = list.of(&request.channel);
-        let own = known.iter().any(|s| s.device == request.device && s.endpoint == request.subscription.endpoint);
-        if own { list.remove(&request.channel, &request.device) } else { Ok(()) }
-    })
-    .map_err(|error| Reject::new(Code::Internal, format!("the list could not be written: {error}")))
+    let known = push.with_list(|list| list.of(&request.channel));
+    let own = known.iter().any(|s| s.device == request.device && s.endpoint == request.subscription.endpoint);
+    let removed = if own { push.remove(&request.channel, &request.device).await } else { Ok(()) };
+    removed.map_err(|error| Reject::new(Code::Internal, format!("the list could not be written: {error}")))
 }
 
 /// Whoever may subscribe to the channel may have its notifications.
@@ -148,66 +146,7 @@ fn may_listen(node: &Node, request: &Request) -> Result<(), Reject> {
         insecure: settings.client.insecure,
         subscribed: false,
         capabilities: &claims.capabilities,
+        of_subscription: None,
     };
-    settings.namespaces.may_subscribe(&caller, &parts, &options).map_err(|_| denied())
-}
-
-/// Whether an address leads out: nothing a visitor names may make this node talk to its own network.
-fn is_public(endpoint: &str, dev: bool) -> bool {
-    let Ok(url) = reqwest::Url::parse(endpoint) else { return false };
-    if !matches!(url.scheme(), "https" | "http") {
-        return false;
-    }
-    let Some(host) = url.host_str() else { return false };
-    let port = url.port_or_known_default().unwrap_or(443);
-    let Ok(addresses) = (host.trim_matches(['[', ']']), port).to_socket_addrs() else { return false };
-    let addresses: Vec<IpAddr> = addresses.map(|address| address.ip()).collect();
-    if dev && !addresses.is_empty() && addresses.iter().all(|ip| ip.to_canonical().is_loopback()) {
-        return true;
-    }
-    url.scheme() == "https" && !addresses.is_empty() && addresses.into_iter().all(is_global)
-}
-
-fn is_global(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => {
-            let [a, b, ..] = ip.octets();
-            let shared = a == 100 && (64..128).contains(&b);
-            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_multicast() || ip.is_broadcast())
-                && !(ip.is_unspecified() || ip.is_documentation() || shared || a == 0 || a >= 240)
-        }
-        IpAddr::V6(ip) => {
-            let first = ip.segments().first().copied().unwrap_or(0);
-            let local = first & 0xfe00 == 0xfc00 || first & 0xffc0 == 0xfe80;
-            !(ip.is_loopback() || ip.is_unspecified() || ip.is_multicast() || local)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn addresses_inside_are_refused() {
-        for endpoint in [
-            "https://127.0.0.1/x",
-            "https://10.0.0.1/x",
-            "https://169.254.169.254/latest",
-            "https://[::1]/x",
-            "https://[::ffff:10.0.0.1]/x",
-            "https://[fd00::1]/x",
-            "https://2130706433/x",
-            "https://0x7f.1/x",
-            "https://100.64.0.1/x",
-            "http://8.8.8.8/x",
-            "file:///etc/passwd",
-            "nonsense",
-        ] {
-            assert!(!is_public(endpoint, false), "{endpoint}");
-        }
-        assert!(is_public("https://8.8.8.8/x", false));
-        assert!(is_public("http://127.0.0.1:1/x", true));
-        assert!(!is_public("http://10.0.0.1/x", true));
-    }
+    caller.may_subscribe(&parts, &options).map_err(|_| denied())
 }

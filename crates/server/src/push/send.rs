@@ -9,10 +9,12 @@ use serde_json::{Value, json};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tandem_hub::publication::Publication;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 /// Requests open at once.
 const AT_ONCE: usize = 64;
+/// Messages that wait to be tried again; of more, the newest are given up.
+const WAITING: usize = 4096;
 /// A service keeps a message for a browser that is off for this long, seconds.
 const KEEP: &str = "86400";
 /// A service must answer within this.
@@ -20,19 +22,23 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A service that is busy is asked again after these.
 const AGAIN: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(5), Duration::from_secs(30)];
 
+/// What may go on at once.
+#[derive(Clone)]
+struct Bounds {
+    open: Arc<Semaphore>,
+    again: Arc<Semaphore>,
+}
+
 /// Sends until the node ends.
 pub(super) async fn run(push: Weak<Push>, mut jobs: mpsc::Receiver<Job>, client: reqwest::Client) {
-    let open = Arc::new(Semaphore::new(AT_ONCE));
+    let bounds = Bounds { open: Arc::new(Semaphore::new(AT_ONCE)), again: Arc::new(Semaphore::new(WAITING)) };
     while let Some(job) = jobs.recv().await {
         let Some(push) = push.upgrade() else { return };
         let message = message(&job.channel, &job.publication);
         for subscription in push.with_list(|list| list.of(&job.channel)) {
-            let Ok(slot) = Arc::clone(&open).acquire_owned().await else { return };
-            let (push, client, message) = (Arc::clone(&push), client.clone(), message.clone());
-            tokio::spawn(async move {
-                deliver(&push, &client, &subscription, &message).await;
-                drop(slot);
-            });
+            let Ok(slot) = Arc::clone(&bounds.open).acquire_owned().await else { return };
+            let (push, client, message, bounds) = (Arc::clone(&push), client.clone(), message.clone(), bounds.clone());
+            tokio::spawn(async move { deliver(&push, &client, &subscription, &message, (&bounds, slot)).await });
         }
     }
 }
@@ -48,11 +54,17 @@ fn message(channel: &str, publication: &Publication) -> Vec<u8> {
     text.into_bytes()
 }
 
-async fn deliver(push: &Push, client: &reqwest::Client, to: &Subscription, message: &[u8]) {
+async fn deliver(
+    push: &Arc<Push>,
+    client: &reqwest::Client,
+    to: &Subscription,
+    message: &[u8],
+    (bounds, mut slot): (&Bounds, OwnedSemaphorePermit),
+) {
     let decode = |text: &str| URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).unwrap_or_default();
     let keys = Keys { public: decode(&to.p256dh), auth: decode(&to.auth) };
     let (Some(body), Some(origin)) = (encrypt(message, &keys), origin(&to.endpoint)) else {
-        return forget(push, to);
+        return forget(push, to).await;
     };
     for wait in AGAIN.into_iter().map(Some).chain([None]) {
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -63,20 +75,29 @@ async fn deliver(push: &Push, client: &reqwest::Client, to: &Subscription, messa
         match answer.map(|answer| answer.status().as_u16()) {
             Ok(200..300) => return,
             // It is gone for good.
-            Ok(404 | 410) => return forget(push, to),
+            Ok(404 | 410) => return forget(push, to).await,
             Ok(429 | 500..) | Err(_) => {}
             Ok(status) => {
                 tracing::debug!(status, "a push service refused a message");
                 return;
             }
         }
-        let Some(wait) = wait else { return };
+        // Whoever waits leaves its slot to others.
+        drop(slot);
+        let (Some(wait), Ok(_waiting)) = (wait, bounds.again.try_acquire()) else {
+            tracing::debug!(%origin, "a push service did not take a message");
+            return;
+        };
         tokio::time::sleep(wait).await;
+        slot = match Arc::clone(&bounds.open).acquire_owned().await {
+            Ok(slot) => slot,
+            Err(_) => return,
+        };
     }
 }
 
-fn forget(push: &Push, subscription: &Subscription) {
-    if let Err(error) = push.with_list(|list| list.remove(&subscription.channel, &subscription.device)) {
+async fn forget(push: &Arc<Push>, subscription: &Subscription) {
+    if let Err(error) = push.remove(&subscription.channel, &subscription.device).await {
         tracing::warn!(%error, "the list of push subscriptions could not be written");
     }
 }
