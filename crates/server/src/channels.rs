@@ -15,7 +15,7 @@ mod start;
 mod stats;
 
 pub use mail::{Hello, Mail, Waiter};
-pub use operate::{Act, Listed, Operation, ServerSub, Whose};
+pub use operate::{Act, Extra, Listed, Operation, ServerSub, Whose};
 pub use plane::{Plane, Subscribed, Subscriber};
 pub use start::{ChannelParts, StartError, start};
 pub use stats::{Counted, PlaneStats};

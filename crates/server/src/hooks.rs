@@ -98,22 +98,27 @@ impl Hooks {
         let backend = self.backends.get(&asked.proxy).ok_or_else(|| Fault::Unknown(Arc::clone(&asked.proxy)))?;
         let asking = async {
             let _slot = self.open.acquire().await;
-            self.exchange(backend, &asked).await
+            self.exchange(backend, asked.body, &asked.headers).await
         };
         let late = |_| Fault::Unreachable(format!("{} did not answer within {:?}", backend.endpoint, backend.timeout));
         let answer = tokio::time::timeout(backend.timeout, asking).await.map_err(late)??;
         answer::parse(asked.event, &answer)
     }
 
-    async fn exchange(&self, backend: &ProxySettings, asked: &Asked) -> Result<Bytes, Fault> {
+    async fn exchange(
+        &self,
+        backend: &ProxySettings,
+        body: Map<String, Value>,
+        from: &HeaderMap,
+    ) -> Result<Bytes, Fault> {
         let unreachable = |error: reqwest::Error| Fault::Unreachable(error.without_url().to_string());
         let mut headers = backend.headers.clone();
         for name in &backend.pass_headers {
-            for value in asked.headers.get_all(name) {
+            for value in from.get_all(name) {
                 headers.append(name.clone(), value.clone());
             }
         }
-        let body = Value::Object(asked.body.clone()).to_string();
+        let body = Value::Object(body).to_string();
         let request = self.client.post(&backend.endpoint).headers(headers);
         let request = request.header("content-type", "application/json").body(body);
         let mut response = request.send().await.map_err(unreachable)?;

@@ -24,11 +24,13 @@ pub mod parts {
 pub mod auth;
 pub mod config;
 pub mod door;
+mod glob;
 pub mod hooks;
 pub mod http;
 pub mod join;
 pub mod metrics;
 pub mod node;
 pub mod openapi;
+mod payload;
 pub mod push;
 pub mod store;

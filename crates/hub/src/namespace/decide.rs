@@ -1,6 +1,6 @@
 //! Who may do what in a channel.
 
-use super::{ChannelParts, NamespaceOptions, Namespaces};
+use super::{ChannelParts, NamespaceOptions};
 use crate::code::ErrorCode;
 
 /// Why not.
@@ -87,21 +87,17 @@ pub struct Caller<'a> {
     pub subscribed: bool,
     /// Of its token.
     pub capabilities: &'a [Capability],
+    /// Of its subscription to the channel.
+    pub of_subscription: Option<&'a Capability>,
 }
 
-impl Caller<'_> {
-    fn can(&self, channel: &str, what: fn(&Capability) -> bool) -> bool {
-        self.capabilities.iter().any(|capability| what(capability) && capability.covers(channel))
-    }
-
-    /// What an option for clients allows; nobody anonymous passes without the second one.
-    fn is_client(&self, clients: bool, anonymous: bool) -> bool {
-        clients && (!self.user.is_empty() || anonymous)
-    }
-
-    fn is_subscriber(&self, subscribers: bool, anonymous: bool) -> bool {
-        self.subscribed && self.is_client(subscribers, anonymous || !self.user.is_empty())
-    }
+/// To whom a namespace's options open one act.
+#[derive(Clone, Copy)]
+struct Opened {
+    clients: bool,
+    subscribers: bool,
+    /// Those without a name too, as either.
+    anonymous: bool,
 }
 
 fn allowed(yes: bool) -> Result<(), Refusal> {
@@ -119,112 +115,101 @@ impl NamespaceOptions {
     }
 }
 
-impl Namespaces {
+impl Caller<'_> {
     /// Whether somebody without a token for the channel may subscribe.
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub fn may_subscribe(
-        &self,
-        who: &Caller<'_>,
-        parts: &ChannelParts<'_>,
-        o: &NamespaceOptions,
-    ) -> Result<(), Refusal> {
+    pub fn may_subscribe(&self, parts: &ChannelParts<'_>, o: &NamespaceOptions) -> Result<(), Refusal> {
         o.fits(parts)?;
         if parts.private {
             return Err(Refusal::Denied);
         }
         if parts.users.is_some() && o.allow_user_limited_channels {
-            return allowed(parts.is_of(who.user));
+            return allowed(parts.is_of(self.user));
         }
-        if who.can(parts.name, |c| c.subscribe) {
+        if self.can(parts.name, |c| c.subscribe) {
             return Ok(());
         }
         if o.members_only {
             return Err(Refusal::Denied);
         }
-        allowed(who.insecure || who.is_client(o.allow_subscribe_for_client, o.allow_subscribe_for_anonymous))
+        let named = !self.user.is_empty() || o.allow_subscribe_for_anonymous;
+        allowed(self.insecure || (o.allow_subscribe_for_client && named))
     }
 
     /// Whether somebody may publish.
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub fn may_publish(&self, who: &Caller<'_>, parts: &ChannelParts<'_>, o: &NamespaceOptions) -> Result<(), Refusal> {
-        self.may(
-            who,
-            parts,
-            o,
-            |c| c.publish,
-            |who, o| {
-                who.is_client(o.allow_publish_for_client, o.allow_publish_for_anonymous)
-                    || who.is_subscriber(o.allow_publish_for_subscriber, o.allow_publish_for_anonymous)
-            },
-        )
+    pub fn may_publish(&self, parts: &ChannelParts<'_>, o: &NamespaceOptions) -> Result<(), Refusal> {
+        let opened = Opened {
+            clients: o.allow_publish_for_client,
+            subscribers: o.allow_publish_for_subscriber,
+            anonymous: o.allow_publish_for_anonymous,
+        };
+        self.may(parts, o, |c| c.publish, opened)
     }
 
     /// Whether somebody may read the history.
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub fn may_history(&self, who: &Caller<'_>, parts: &ChannelParts<'_>, o: &NamespaceOptions) -> Result<(), Refusal> {
+    pub fn may_history(&self, parts: &ChannelParts<'_>, o: &NamespaceOptions) -> Result<(), Refusal> {
         if !o.has_history() {
             return Err(Refusal::NotAvailable);
         }
-        self.may(
-            who,
-            parts,
-            o,
-            |c| c.history,
-            |who, o| {
-                who.is_client(o.allow_history_for_client, o.allow_history_for_anonymous)
-                    || who.is_subscriber(o.allow_history_for_subscriber, o.allow_history_for_anonymous)
-            },
-        )
+        let opened = Opened {
+            clients: o.allow_history_for_client,
+            subscribers: o.allow_history_for_subscriber,
+            anonymous: o.allow_history_for_anonymous,
+        };
+        self.may(parts, o, |c| c.history, opened)
     }
 
     /// Whether somebody may see who is there.
     ///
     /// # Errors
     /// See [`Refusal`].
-    pub fn may_presence(
-        &self,
-        who: &Caller<'_>,
-        parts: &ChannelParts<'_>,
-        o: &NamespaceOptions,
-    ) -> Result<(), Refusal> {
+    pub fn may_presence(&self, parts: &ChannelParts<'_>, o: &NamespaceOptions) -> Result<(), Refusal> {
         if !o.presence {
             return Err(Refusal::NotAvailable);
         }
-        self.may(
-            who,
-            parts,
-            o,
-            |c| c.presence,
-            |who, o| {
-                who.is_client(o.allow_presence_for_client, o.allow_presence_for_anonymous)
-                    || who.is_subscriber(o.allow_presence_for_subscriber, o.allow_presence_for_anonymous)
-            },
-        )
+        let opened = Opened {
+            clients: o.allow_presence_for_client,
+            subscribers: o.allow_presence_for_subscriber,
+            anonymous: o.allow_presence_for_anonymous,
+        };
+        self.may(parts, o, |c| c.presence, opened)
     }
 
     fn may(
         &self,
-        who: &Caller<'_>,
         parts: &ChannelParts<'_>,
         o: &NamespaceOptions,
         capability: fn(&Capability) -> bool,
-        option: fn(&Caller<'_>, &NamespaceOptions) -> bool,
+        opened: Opened,
     ) -> Result<(), Refusal> {
-        if who.can(parts.name, capability) {
+        if self.can(parts.name, capability) {
             return Ok(());
         }
         if o.members_only {
             return Err(Refusal::Denied);
         }
         // Options open a channel to clients; one that belongs to others stays theirs.
-        let theirs =
-            (parts.private && !who.subscribed) || (parts.users.is_some() && !parts.is_of(who.user) && !who.subscribed);
-        allowed(who.insecure || (!theirs && option(who, o)))
+        let theirs = (parts.private || (parts.users.is_some() && !parts.is_of(self.user))) && !self.subscribed;
+        allowed(self.insecure || (!theirs && self.is_among(opened)))
+    }
+
+    fn can(&self, channel: &str, what: fn(&Capability) -> bool) -> bool {
+        let all = self.capabilities.iter().chain(self.of_subscription);
+        all.into_iter().any(|capability| what(capability) && capability.covers(channel))
+    }
+
+    fn is_among(&self, opened: Opened) -> bool {
+        if self.user.is_empty() && !opened.anonymous {
+            return false;
+        }
+        opened.clients || (opened.subscribers && self.subscribed)
     }
 }

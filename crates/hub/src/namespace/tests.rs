@@ -1,7 +1,7 @@
 use super::*;
 
 fn caller<'a>(user: &'a str, subscribed: bool, capabilities: &'a [Capability]) -> Caller<'a> {
-    Caller { user, insecure: false, subscribed, capabilities }
+    Caller { user, insecure: false, subscribed, capabilities, of_subscription: None }
 }
 
 #[test]
@@ -24,7 +24,7 @@ fn development_is_open_but_not_to_everything() {
     let subscribe = |name: &str, user: &str| {
         let parts = all.parse(name).unwrap();
         let options = all.options_of(&parts).unwrap();
-        all.may_subscribe(&caller(user, false, &[]), &parts, &options)
+        caller(user, false, &[]).may_subscribe(&parts, &options)
     };
     assert_eq!(subscribe("news", ""), Ok(()));
     assert_eq!(subscribe("any:thing", ""), Ok(()));
@@ -43,31 +43,42 @@ fn subscribers_may_what_others_may_not() {
         presence: true,
         ..NamespaceOptions::default()
     };
-    let all = Namespaces::default();
     let parts = ChannelParts::parse("news", 255, false).unwrap();
-    assert!(all.may_publish(&caller("ana", true, &[]), &parts, &options).is_ok());
-    assert_eq!(all.may_publish(&caller("ana", false, &[]), &parts, &options), Err(Refusal::Denied));
-    assert_eq!(all.may_publish(&caller("", true, &[]), &parts, &options), Err(Refusal::Denied));
-    assert!(all.may_presence(&caller("ana", true, &[]), &parts, &options).is_ok());
-    assert_eq!(all.may_history(&caller("ana", true, &[]), &parts, &options), Err(Refusal::NotAvailable));
+    assert!(caller("ana", true, &[]).may_publish(&parts, &options).is_ok());
+    assert_eq!(caller("ana", false, &[]).may_publish(&parts, &options), Err(Refusal::Denied));
+    assert_eq!(caller("", true, &[]).may_publish(&parts, &options), Err(Refusal::Denied));
+    assert!(caller("ana", true, &[]).may_presence(&parts, &options).is_ok());
+    assert_eq!(caller("ana", true, &[]).may_history(&parts, &options), Err(Refusal::NotAvailable));
 }
 
 #[test]
 fn capabilities_open_what_namespaces_do_not() {
+    type Act = fn(&Caller<'_>, &ChannelParts<'_>, &NamespaceOptions) -> Result<(), Refusal>;
     let capability =
         Capability::of(&["room:demo".to_owned(), "feed:*".to_owned()], &["sub".to_owned(), "pub".to_owned()]);
     let all = Namespaces::dev();
-    let may =
-        |name: &str, act: fn(&Namespaces, &Caller<'_>, &ChannelParts<'_>, &NamespaceOptions) -> Result<(), Refusal>| {
-            let parts = all.parse(name).unwrap();
-            let options = all.options_of(&parts).unwrap();
-            act(&all, &caller("ana", false, std::slice::from_ref(&capability)), &parts, &options)
-        };
-    assert_eq!(may("room:demo", Namespaces::may_subscribe), Ok(()));
-    assert_eq!(may("room:demo", Namespaces::may_publish), Ok(()));
-    assert_eq!(may("room:demo", Namespaces::may_history), Err(Refusal::Denied));
-    assert_eq!(may("room:other", Namespaces::may_subscribe), Err(Refusal::Denied));
-    assert_eq!(may("feed:x", Namespaces::may_subscribe), Ok(()));
+    let may = |name: &str, act: Act| {
+        let parts = all.parse(name).unwrap();
+        let options = all.options_of(&parts).unwrap();
+        act(&caller("ana", false, std::slice::from_ref(&capability)), &parts, &options)
+    };
+    assert_eq!(may("room:demo", |who, parts, o| who.may_subscribe(parts, o)), Ok(()));
+    assert_eq!(may("room:demo", |who, parts, o| who.may_publish(parts, o)), Ok(()));
+    assert_eq!(may("room:demo", |who, parts, o| who.may_history(parts, o)), Err(Refusal::Denied));
+    assert_eq!(may("room:other", |who, parts, o| who.may_subscribe(parts, o)), Err(Refusal::Denied));
+    assert_eq!(may("feed:x", |who, parts, o| who.may_subscribe(parts, o)), Ok(()));
+}
+
+#[test]
+fn what_a_subscription_allows_ends_at_its_channel() {
+    let all = Namespaces::dev();
+    let of_demo = Capability::exact("room:demo", &["pub"]);
+    let publish = |name: &str| {
+        let parts = all.parse(name).unwrap();
+        let who = Caller { of_subscription: Some(&of_demo), ..caller("ana", true, &[]) };
+        who.may_publish(&parts, &all.options_of(&parts).unwrap())
+    };
+    assert_eq!((publish("room:demo"), publish("room:other")), (Ok(()), Err(Refusal::Denied)));
 }
 
 #[test]
@@ -90,7 +101,7 @@ fn a_pattern_decides_what_names_clients_may_use() {
     all.named.insert("chat".to_owned(), Arc::new(options));
     let subscribe = |name: &str| {
         let parts = all.parse(name).map_err(|_| Refusal::Name)?;
-        all.may_subscribe(&caller("ana", false, &[]), &parts, &all.options_of(&parts).unwrap())
+        caller("ana", false, &[]).may_subscribe(&parts, &all.options_of(&parts).unwrap())
     };
     assert_eq!(subscribe("chat:привет"), Ok(()));
     assert_eq!(subscribe("chat:a1"), Err(Refusal::Name));

@@ -13,7 +13,7 @@ use crate::config::{Config, ConfigError};
 use bytes::Bytes;
 use claims::Wire;
 use jsonwebtoken::dangerous;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use std::collections::BTreeMap;
 use tandem_hub::namespace::Capability;
 use verify::{Key, Verifier};
@@ -69,15 +69,29 @@ pub struct SubscriptionClaims {
     pub capability: Option<Capability>,
 }
 
-/// Options of a subscription in place of the namespace's.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// Options of a subscription in place of the namespace's. In JSON each is `{"value": true}`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
 #[allow(missing_docs)] // the options' names
 pub struct Overrides {
+    #[serde(deserialize_with = "flag")]
     pub presence: Option<bool>,
+    #[serde(deserialize_with = "flag")]
     pub join_leave: Option<bool>,
+    #[serde(deserialize_with = "flag")]
     pub force_push_join_leave: Option<bool>,
+    #[serde(deserialize_with = "flag")]
     pub force_recovery: Option<bool>,
+    #[serde(deserialize_with = "flag")]
     pub force_positioning: Option<bool>,
+}
+
+fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::Error> {
+    #[derive(Deserialize)]
+    struct Flag {
+        value: bool,
+    }
+    Ok(Option::<Flag>::deserialize(deserializer)?.map(|flag| flag.value))
 }
 
 /// Verifies tokens of channels.

@@ -1,8 +1,10 @@
 //! What the server API does to connections: each loop does its part.
 
+use crate::auth::channel::{Overrides, SubscriptionClaims};
 use std::sync::Arc;
 use std::time::Duration;
 use tandem_hub::code::{Disconnect, Unsubscribe};
+use tandem_hub::namespace::Capability;
 
 /// Which connections are meant. Empty texts match all.
 #[derive(Debug, Clone, Default)]
@@ -47,24 +49,42 @@ pub enum Act {
 pub struct ServerSub {
     /// The channel.
     pub channel: String,
+    /// Recover from here.
+    pub recover_since: Option<(u64, String)>,
+    /// What else it has.
+    pub extra: Extra,
+}
+
+/// What a token, a backend or the API adds to a subscription.
+#[derive(Debug, Clone, Default)]
+pub struct Extra {
     /// What others see of it.
     pub info: bytes::Bytes,
     /// For the client.
     pub data: bytes::Bytes,
     /// Seconds since 1970, 0 for never.
-    pub expire_at: u64,
-    /// Recover from here.
-    pub recover_since: Option<(u64, String)>,
+    pub expires_unix: u64,
+    /// The client sends a new token before that time; otherwise a backend is asked.
+    pub client_refreshes: bool,
     /// In place of the namespace's options.
-    pub presence: Option<bool>,
-    /// In place of the namespace's options.
-    pub join_leave: Option<bool>,
-    /// In place of the namespace's options.
-    pub force_recovery: Option<bool>,
-    /// In place of the namespace's options.
-    pub force_positioning: Option<bool>,
-    /// In place of the namespace's options.
-    pub force_push_join_leave: Option<bool>,
+    pub overrides: Overrides,
+    /// What the subscriber may do in the channel beyond what its namespace allows.
+    pub capability: Option<Capability>,
+}
+
+impl Extra {
+    /// Of a token.
+    #[must_use]
+    pub fn of(claims: SubscriptionClaims) -> Self {
+        Self {
+            info: claims.info,
+            data: claims.data,
+            expires_unix: claims.expires_unix,
+            client_refreshes: true,
+            overrides: claims.overrides,
+            capability: claims.capability,
+        }
+    }
 }
 
 /// A connection in a list.

@@ -11,9 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::sync::Arc;
 use std::time::Duration;
-use tandem_wire::websocket::{
-    self, Accepted, Decoder, DecoderOptions, DeflateParams, Deflater, Event, Inflater, Opcode,
-};
+use tandem_wire::websocket::{self, Decoder, DecoderOptions, DeflateParams, Deflater, Event, Inflater, Opcode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -47,11 +45,7 @@ async fn echo(State(node): State<Arc<Node>>, mut request: Request) -> Response {
         }
         drop(slot);
     });
-    response(&accepted)
-}
-
-fn response(accepted: &Accepted) -> Response {
-    super::upgrade::response(accepted, None)
+    super::upgrade::response(&accepted, None)
 }
 
 async fn serve(mut stream: TcpStream, first: Bytes, deflate: Option<DeflateParams>) -> std::io::Result<()> {

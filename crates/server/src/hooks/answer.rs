@@ -2,7 +2,7 @@
 
 use super::{Event, Fault};
 use crate::auth::channel::Overrides;
-use base64::Engine;
+use crate::payload::{Unreadable, payload};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -95,7 +95,7 @@ struct WireResult<'a> {
     meta: Option<&'a RawValue>,
     caps: Vec<WireCapability>,
     #[serde(rename = "override")]
-    overrides: WireOverrides,
+    overrides: Overrides,
     skip_history: bool,
     tags: BTreeMap<String, String>,
     idempotency_key: String,
@@ -114,7 +114,7 @@ struct WireSub<'a> {
     data: Option<&'a RawValue>,
     b64data: String,
     #[serde(rename = "override")]
-    overrides: WireOverrides,
+    overrides: Overrides,
 }
 
 #[derive(Deserialize)]
@@ -123,31 +123,9 @@ struct WireCapability {
     allow: Vec<String>,
 }
 
-#[derive(Deserialize, Default, Clone, Copy)]
-struct Flag {
-    value: bool,
-}
-
-#[derive(Deserialize, Default, Clone, Copy)]
-#[serde(default)]
-struct WireOverrides {
-    presence: Option<Flag>,
-    join_leave: Option<Flag>,
-    force_push_join_leave: Option<Flag>,
-    force_recovery: Option<Flag>,
-    force_positioning: Option<Flag>,
-}
-
-impl From<WireOverrides> for Overrides {
-    fn from(wire: WireOverrides) -> Self {
-        let set = |flag: Option<Flag>| flag.map(|flag| flag.value);
-        Self {
-            presence: set(wire.presence),
-            join_leave: set(wire.join_leave),
-            force_push_join_leave: set(wire.force_push_join_leave),
-            force_recovery: set(wire.force_recovery),
-            force_positioning: set(wire.force_positioning),
-        }
+impl From<Unreadable> for Fault {
+    fn from(unreadable: Unreadable) -> Self {
+        Self::Answer(unreadable.to_string())
     }
 }
 
@@ -184,7 +162,7 @@ pub(super) fn parse(event: Event, body: &[u8]) -> Result<Answer, Fault> {
             .collect::<Result<_, Fault>>()?,
         meta: payload(wire.meta, "")?,
         capabilities: wire.caps.iter().map(|cap| Capability::of(&cap.channels, &cap.allow)).collect(),
-        overrides: wire.overrides.into(),
+        overrides: wire.overrides,
         skip_history: wire.skip_history,
         tags: (!wire.tags.is_empty()).then(|| Arc::new(wire.tags)),
         idempotency_key: wire.idempotency_key,
@@ -199,18 +177,7 @@ fn of_sub(channel: String, sub: &WireSub<'_>) -> Result<crate::auth::channel::Su
         channel,
         info: payload(sub.info, &sub.b64info)?,
         data: payload(sub.data, &sub.b64data)?,
-        overrides: Overrides::from(sub.overrides),
+        overrides: sub.overrides,
         ..Default::default()
     })
-}
-
-/// JSON without the white space that would break a line, or bytes from base64.
-fn payload(json: Option<&RawValue>, base64: &str) -> Result<Bytes, Fault> {
-    if !base64.is_empty() {
-        let bytes = base64::engine::general_purpose::STANDARD.decode(base64);
-        return bytes.map(Bytes::from).map_err(|error| Fault::Answer(error.to_string()));
-    }
-    let Some(json) = json.filter(|json| json.get() != "null") else { return Ok(Bytes::new()) };
-    let compact = tandem_wire::centrifuge::compact_json(json.get().as_bytes());
-    compact.map_err(|error| Fault::Answer(error.to_string()))
 }

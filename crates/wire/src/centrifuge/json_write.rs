@@ -4,7 +4,6 @@ use super::reply::{
     ClientInfo, ConnectResult, HistoryResult, Publication, Push, PushBody, Reply, ReplyBody, SubscribePush,
     SubscribeResult,
 };
-use std::collections::BTreeMap;
 use std::io::Write;
 
 /// Writes the members of one object.
@@ -124,7 +123,7 @@ pub(super) fn reply(reply: &Reply<'_>, out: &mut Vec<u8>) {
         ReplyBody::Unsubscribe => object.object("unsubscribe", |_| {}),
         ReplyBody::Publish => object.object("publish", |_| {}),
         ReplyBody::Presence(present) => object.object("presence", |o| {
-            o.object("presence", |o| present.iter().for_each(|(id, info)| o.object(id, |o| client_info(o, info))));
+            o.object("presence", |o| present.iter().for_each(|info| o.object(&info.client, |o| client_info(o, info))));
         }),
         ReplyBody::PresenceStats { num_clients, num_users } => object.object("presence_stats", |o| {
             o.number("num_clients", (*num_clients).into());
@@ -201,14 +200,10 @@ fn publication(o: &mut Object<'_>, publication: &Publication) {
         o.object("info", |o| client_info(o, info));
     }
     o.number("offset", publication.offset);
-    tags(o, &publication.tags);
-    o.flag("delta", publication.delta);
-}
-
-fn tags(o: &mut Object<'_>, tags: &BTreeMap<String, String>) {
-    if !tags.is_empty() {
+    if let Some(tags) = &publication.tags {
         o.object("tags", |o| tags.iter().for_each(|(name, value)| text(o.name(name), value)));
     }
+    o.flag("delta", publication.delta);
 }
 
 fn connect(o: &mut Object<'_>, result: &ConnectResult) {

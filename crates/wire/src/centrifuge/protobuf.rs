@@ -9,6 +9,7 @@ use super::command::{
 use super::reply::{ClientInfo, Publication};
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Nodes of one filter, and how deep they may be nested.
 const FILTER_NODES: usize = 128;
@@ -306,7 +307,8 @@ fn sub_refresh(body: &Bytes) -> Result<SubRefreshRequest, DecodeError> {
 
 /// A stored publication.
 pub(super) fn publication(bytes: &Bytes) -> Option<Publication> {
-    let mut publication = Publication { tags: BTreeMap::new(), ..Publication::default() };
+    let mut publication = Publication::default();
+    let mut tags = BTreeMap::new();
     let read = fields(bytes, |number, value| {
         match number {
             4 => publication.data = value.bytes(),
@@ -314,13 +316,14 @@ pub(super) fn publication(bytes: &Bytes) -> Option<Publication> {
             6 => publication.offset = value.number(),
             7 => {
                 let (name, tag) = entry(&value.bytes())?;
-                publication.tags.insert(name, utf8(&tag)?);
+                tags.insert(name, utf8(&tag)?);
             }
             8 => publication.delta = value.flag(),
             _ => {}
         }
         Ok(())
     });
+    publication.tags = (!tags.is_empty()).then(|| Arc::new(tags));
     read.ok().map(|()| publication)
 }
 
@@ -328,8 +331,8 @@ fn client_info(body: &Bytes) -> Result<ClientInfo, DecodeError> {
     let mut info = ClientInfo::default();
     fields(body, |number, value| {
         match number {
-            1 => info.user = value.text()?,
-            2 => info.client = value.text()?,
+            1 => info.user = value.text()?.into(),
+            2 => info.client = value.text()?.into(),
             3 => info.conn_info = value.bytes(),
             4 => info.chan_info = value.bytes(),
             _ => {}

@@ -75,8 +75,8 @@ pub(super) fn reply(reply: &Reply<'_>, out: &mut Vec<u8>) {
             ReplyBody::Unsubscribe => message(out, 7, |_| {}),
             ReplyBody::Publish => message(out, 8, |_| {}),
             ReplyBody::Presence(present) => message(out, 9, |out| {
-                for (id, info) in *present {
-                    entry(out, 1, id, |out| client_info(out, info));
+                for info in *present {
+                    entry(out, 1, &info.client, |out| client_info(out, info));
                 }
             }),
             ReplyBody::PresenceStats { num_clients, num_users } => message(out, 10, |out| {
@@ -149,7 +149,7 @@ pub(super) fn publication(publication: &Publication, out: &mut Vec<u8>) {
         message(out, 5, |out| client_info(out, info));
     }
     number(out, 6, publication.offset);
-    for (name, value) in &publication.tags {
+    for (name, value) in publication.tags.iter().flat_map(|tags| tags.iter()) {
         message(out, 7, |out| {
             bytes(out, 1, name.as_bytes());
             bytes(out, 2, value.as_bytes());

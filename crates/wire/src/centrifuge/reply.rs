@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// The answer to a command.
 #[derive(Debug)]
@@ -26,7 +27,8 @@ pub enum ReplyBody<'a> {
     Unsubscribe,
     Publish,
     /// By client id.
-    Presence(&'a [(String, ClientInfo)]),
+    /// By client.
+    Presence(&'a [ClientInfo]),
     PresenceStats {
         num_clients: u32,
         num_users: u32,
@@ -68,8 +70,8 @@ pub enum PushBody<'a> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct ClientInfo {
-    pub user: String,
-    pub client: String,
+    pub user: Arc<str>,
+    pub client: Arc<str>,
     pub conn_info: Bytes,
     pub chan_info: Bytes,
 }
@@ -81,7 +83,7 @@ pub struct Publication {
     pub data: Bytes,
     pub info: Option<ClientInfo>,
     pub offset: u64,
-    pub tags: BTreeMap<String, String>,
+    pub tags: Option<Arc<BTreeMap<String, String>>>,
     /// `data` is the difference to the one before.
     pub delta: bool,
     /// In JSON, `data` is written as a text (where differences were agreed on, it always is).

@@ -73,8 +73,8 @@ fn replies_in_json() {
         text(&Reply { id: 5, body: ReplyBody::Subscribe(&result) }),
         r#"{"id":5,"subscribe":{"epoch":"e","publications":[{"data":{"a":1},"offset":1}],"recovered":true}}"#
     );
-    let info = ClientInfo { user: "a\"\u{1}\n".to_owned(), client: "c".to_owned(), ..ClientInfo::default() };
-    let present = [("c".to_owned(), info)];
+    let info = ClientInfo { user: "a\"\u{1}\n".into(), client: "c".into(), ..ClientInfo::default() };
+    let present = [info];
     assert_eq!(
         text(&Reply { id: 6, body: ReplyBody::Presence(&present) }),
         "{\"id\":6,\"presence\":{\"presence\":{\"c\":{\"user\":\"a\\\"\\u0001\\n\",\"client\":\"c\"}}}}"
@@ -103,9 +103,9 @@ fn pushes_wrapped_and_bare() {
 fn stored_publications_come_back() {
     let publication = Publication {
         data: vec![0, 255, 7].into(),
-        info: Some(ClientInfo { user: "u".to_owned(), conn_info: "{}".into(), ..ClientInfo::default() }),
+        info: Some(ClientInfo { user: "u".into(), conn_info: "{}".into(), ..ClientInfo::default() }),
         offset: 3,
-        tags: [("k".to_owned(), "v".to_owned())].into(),
+        tags: Some(std::sync::Arc::new([("k".to_owned(), "v".to_owned())].into())),
         delta: true,
         as_text: false,
     };

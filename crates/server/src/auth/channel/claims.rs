@@ -2,8 +2,7 @@
 
 use super::super::claims::{self, VideoGrant};
 use super::{ConnectionClaims, Overrides, SubscriptionClaims, TokenError};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use crate::payload::{Unreadable, payload};
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -36,7 +35,7 @@ pub(super) struct Wire {
     channel: Option<String>,
     client: Option<String>,
     #[serde(rename = "override")]
-    overrides: Option<WireOverrides>,
+    overrides: Option<Overrides>,
     allow: Option<Vec<String>>,
     name: Option<String>,
     video: Option<VideoGrant>,
@@ -67,7 +66,7 @@ struct Sub {
     data: Option<Box<RawValue>>,
     b64data: Option<String>,
     #[serde(rename = "override")]
-    overrides: Option<WireOverrides>,
+    overrides: Option<Overrides>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -79,31 +78,12 @@ struct Cap {
     matching: Option<String>,
 }
 
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-struct Flag {
-    value: bool,
-}
-
-#[derive(Debug, Clone, Copy, Default, Deserialize)]
-#[serde(default)]
-struct WireOverrides {
-    presence: Option<Flag>,
-    join_leave: Option<Flag>,
-    force_push_join_leave: Option<Flag>,
-    force_recovery: Option<Flag>,
-    force_positioning: Option<Flag>,
-}
-
-impl From<WireOverrides> for Overrides {
-    fn from(wire: WireOverrides) -> Self {
-        let set = |flag: Option<Flag>| flag.map(|flag| flag.value);
-        Self {
-            presence: set(wire.presence),
-            join_leave: set(wire.join_leave),
-            force_push_join_leave: set(wire.force_push_join_leave),
-            force_recovery: set(wire.force_recovery),
-            force_positioning: set(wire.force_positioning),
-        }
+impl From<Unreadable> for TokenError {
+    fn from(unreadable: Unreadable) -> Self {
+        Self::Invalid(match unreadable {
+            Unreadable::Base64 => "its base64 cannot be read",
+            Unreadable::Json => "its JSON cannot be read",
+        })
     }
 }
 
@@ -119,8 +99,10 @@ impl Wire {
             return Err(TokenError::Invalid("it has no expiry"));
         }
         self.check_times(now_unix, if video.is_some() { LEEWAY } else { 0 })?;
-        let (mut user, mut info) =
-            (self.sub.clone().unwrap_or_default(), payload(self.info.as_deref(), self.b64info.as_deref())?);
+        let (mut user, mut info) = (
+            self.sub.clone().unwrap_or_default(),
+            payload(self.info.as_deref(), self.b64info.as_deref().unwrap_or_default())?,
+        );
         let mut capabilities: Vec<Capability> = self.caps.iter().flatten().filter_map(Cap::capability).collect();
         if let Some(video) = video {
             if user.is_empty() {
@@ -139,7 +121,7 @@ impl Wire {
             info,
             channels: self.channels.unwrap_or_default(),
             subs: self.subs.unwrap_or_default().into_iter().map(sub).collect::<Result<_, TokenError>>()?,
-            meta: payload(self.meta.as_deref(), None)?,
+            meta: payload(self.meta.as_deref(), "")?,
             capabilities,
             user,
         })
@@ -152,9 +134,9 @@ impl Wire {
         self.check_times(now_unix, 0)?;
         Ok(SubscriptionClaims {
             expires_unix: self.expires(),
-            info: payload(self.info.as_deref(), self.b64info.as_deref())?,
+            info: payload(self.info.as_deref(), self.b64info.as_deref().unwrap_or_default())?,
             data: Bytes::new(),
-            overrides: self.overrides.unwrap_or_default().into(),
+            overrides: self.overrides.unwrap_or_default(),
             capability: self.allow.as_deref().map(|allow| Capability::exact(&channel, allow)),
             user: self.sub.unwrap_or_default(),
             client: self.client.unwrap_or_default(),
@@ -179,9 +161,9 @@ impl Sub {
         Ok(SubscriptionClaims {
             channel,
             user: user.to_owned(),
-            info: payload(self.info.as_deref(), self.b64info.as_deref())?,
-            data: payload(self.data.as_deref(), self.b64data.as_deref())?,
-            overrides: self.overrides.unwrap_or_default().into(),
+            info: payload(self.info.as_deref(), self.b64info.as_deref().unwrap_or_default())?,
+            data: payload(self.data.as_deref(), self.b64data.as_deref().unwrap_or_default())?,
+            overrides: self.overrides.unwrap_or_default(),
             ..SubscriptionClaims::default()
         })
     }
@@ -201,17 +183,6 @@ fn member(video: &VideoGrant) -> Option<Capability> {
     let may_publish = claims::permissions(video).can_publish_data;
     let allow: &[&str] = if may_publish { &["sub", "pub", "prs", "hst"] } else { &["sub", "prs", "hst"] };
     Some(Capability::exact(&format!("{ROOM}:{room}"), allow))
-}
-
-/// JSON on one line, or bytes from base64; the latter wins.
-fn payload(json: Option<&RawValue>, base64: Option<&str>) -> Result<Bytes, TokenError> {
-    if let Some(base64) = base64.filter(|text| !text.is_empty()) {
-        let bytes = STANDARD.decode(base64).map_err(|_| TokenError::Invalid("its base64 cannot be read"))?;
-        return Ok(bytes.into());
-    }
-    let Some(json) = json.filter(|json| json.get() != "null") else { return Ok(Bytes::new()) };
-    tandem_wire::centrifuge::compact_json(json.get().as_bytes())
-        .map_err(|_| TokenError::Invalid("its JSON cannot be read"))
 }
 
 /// The text of a claim of any name; numbers count as text.

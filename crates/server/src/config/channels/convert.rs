@@ -54,7 +54,6 @@ impl Config {
                 compression: self.websocket.compression,
                 compression_level: self.websocket.compression_level.clamp(1, 9),
                 message_size_limit: self.websocket.message_size_limit,
-                write_timeout: self.websocket.write_timeout.0,
             },
             http_stream: self.http_stream.enabled,
             sse: self.sse.enabled,

@@ -249,5 +249,8 @@ const WEBSOCKET: &[Field] = &[
     flag("compression", "Compress messages for clients that offer to (permessage-deflate)."),
     number("compression_level", "From 1, fast, to 9, small."),
     number("message_size_limit", "Largest message of a client, in bytes."),
-    time("write_timeout", "How long a client may take to read what is written."),
+    time(
+        "write_timeout",
+        "Accepted, without effect: who does not read is ended by client.queue_max_size and pong_timeout.",
+    ),
 ];

@@ -131,8 +131,6 @@ pub struct WebSocketSettings {
     pub compression_level: u32,
     /// Largest message, bytes.
     pub message_size_limit: usize,
-    /// A client must take what is written within this time.
-    pub write_timeout: Duration,
 }
 
 #[derive(Debug, Clone)]
@@ -146,24 +144,9 @@ pub(super) struct RpcProxies {
     pub(super) named: BTreeMap<String, Option<Arc<str>>>,
 }
 
-/// `*` stands for any characters, one may be in scheme and host each or alone.
+/// A shell pattern, in lower case.
 #[derive(Debug, Clone)]
 pub(super) struct OriginPattern(pub(super) String);
-
-impl OriginPattern {
-    fn fits(&self, origin: &str) -> bool {
-        let mut pieces = self.0.split('*');
-        let Some(rest) = pieces.next().and_then(|first| origin.strip_prefix(first)) else { return false };
-        let pieces: Vec<&str> = pieces.collect();
-        let Some((last, middle)) = pieces.split_last() else { return rest.is_empty() };
-        let mut rest = rest;
-        for piece in middle {
-            let Some((_, after)) = rest.split_once(piece) else { return false };
-            rest = after;
-        }
-        rest.ends_with(last)
-    }
-}
 
 impl ChannelSettings {
     /// What a channel can do; `None` if it has no name or there is no such namespace.
@@ -193,6 +176,6 @@ impl ChannelSettings {
     #[must_use]
     pub fn allows_origin(&self, origin: &str) -> bool {
         let origin = origin.to_ascii_lowercase();
-        self.origins.iter().any(|pattern| pattern.fits(&origin))
+        self.origins.iter().any(|OriginPattern(pattern)| crate::glob::fits(pattern, &origin))
     }
 }

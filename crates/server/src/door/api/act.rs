@@ -1,13 +1,13 @@
 //! Doing what is asked.
 
 use super::answer::error_value;
-use super::request::{Batch, Block, Channel, Channels, Disconnect, Flag, History, OfUser, Publish, Since};
-use crate::channels::{Act, Mail, Operation, ServerSub, Waiter, Whose};
+use super::request::{Batch, Block, Channel, Channels, Disconnect, History, OfUser, Publish, Since};
+use crate::channels::{Act, Extra, Mail, Operation, ServerSub, Waiter, Whose};
 use crate::node::Node;
+use crate::payload::{Unreadable, payload};
 use base64::Engine;
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +46,12 @@ impl From<ErrorCode> for Failed {
     }
 }
 
+impl From<Unreadable> for Failed {
+    fn from(_: Unreadable) -> Self {
+        Self::Error(ErrorCode::BAD_REQUEST)
+    }
+}
+
 type Done = Result<String, Failed>;
 
 /// Does one method; gives the result as JSON.
@@ -75,16 +81,6 @@ fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, Failed> {
     Ok(serde_json::from_slice(body)?)
 }
 
-/// JSON without line breaks, or bytes from base64.
-fn payload(json: Option<&RawValue>, base64: &str) -> Result<Bytes, ErrorCode> {
-    if !base64.is_empty() {
-        let decoded = base64::engine::general_purpose::STANDARD.decode(base64);
-        return decoded.map(Bytes::from).map_err(|_| ErrorCode::BAD_REQUEST);
-    }
-    let Some(json) = json else { return Ok(Bytes::new()) };
-    tandem_wire::centrifuge::compact_json(json.get().as_bytes()).map_err(|_| ErrorCode::BAD_REQUEST)
-}
-
 fn options_of(node: &Node, channel: &str) -> Result<Arc<NamespaceOptions>, ErrorCode> {
     if channel.is_empty() {
         return Err(ErrorCode::BAD_REQUEST);
@@ -92,7 +88,7 @@ fn options_of(node: &Node, channel: &str) -> Result<Arc<NamespaceOptions>, Error
     node.channels.settings.options_of(channel).ok_or(ErrorCode::UNKNOWN_CHANNEL)
 }
 
-fn draft(request: &Publish<'_>) -> Result<Draft, ErrorCode> {
+fn draft(request: &Publish<'_>) -> Result<Draft, Unreadable> {
     let data = payload(request.data, &request.b64data)?;
     Ok(Draft {
         json: request.b64data.is_empty() || tandem_wire::centrifuge::is_json(&data),
@@ -187,21 +183,20 @@ fn operate(node: &Node, whose: Whose, act: Act) -> Done {
 fn subscribe(node: &Node, body: &[u8]) -> Done {
     let request: OfUser<'_> = read(body)?;
     options_of(node, &request.channel)?;
-    let set = |flag: Option<Flag>| flag.map(|flag| flag.value);
-    let since = |since: &Since| (since.offset, since.epoch.clone());
+    let since = |since: Since| (since.offset, since.epoch);
+    let whose = whose(&request)?;
     let sub = ServerSub {
-        channel: request.channel.clone(),
-        info: payload(request.info, &request.b64info)?,
-        data: payload(request.data, &request.b64data)?,
-        expire_at: request.expire_at,
-        recover_since: request.recover_since.as_ref().map(since),
-        presence: set(request.overrides.presence),
-        join_leave: set(request.overrides.join_leave),
-        force_recovery: set(request.overrides.force_recovery),
-        force_positioning: set(request.overrides.force_positioning),
-        force_push_join_leave: set(request.overrides.force_push_join_leave),
+        extra: Extra {
+            info: payload(request.info, &request.b64info)?,
+            data: payload(request.data, &request.b64data)?,
+            expires_unix: request.expire_at,
+            overrides: request.overrides,
+            ..Extra::default()
+        },
+        recover_since: request.recover_since.map(since),
+        channel: request.channel,
     };
-    operate(node, whose(&request)?, Act::Subscribe(Box::new(sub)))
+    operate(node, whose, Act::Subscribe(Box::new(sub)))
 }
 
 fn unsubscribe(node: &Node, body: &[u8]) -> Done {
@@ -286,7 +281,7 @@ fn history_remove(node: &Node, body: &[u8]) -> Done {
 
 fn channels(node: &Node, body: &[u8]) -> Done {
     let request: Channels = read(body)?;
-    let active = node.channels.active(|name| request.pattern.is_empty() || glob(&request.pattern, name));
+    let active = node.channels.active(|name| request.pattern.is_empty() || crate::glob::fits(&request.pattern, name));
     let listed: Map<_, _> =
         active.iter().map(|(name, clients)| (name.to_string(), json!({"num_clients": clients}))).collect();
     Ok(json!({"channels": listed}).to_string())
@@ -378,32 +373,4 @@ fn publication_value(publication: &Publication) -> Value {
 /// JSON as it is; anything else as base64 text.
 fn data_value(data: &Bytes) -> Value {
     serde_json::from_slice(data).unwrap_or_else(|_| base64::engine::general_purpose::STANDARD.encode(data).into())
-}
-
-/// Shell patterns with `*` and `?`; bounded work.
-fn glob(pattern: &str, name: &str) -> bool {
-    let (pattern, name): (Vec<char>, Vec<char>) = (pattern.chars().collect(), name.chars().collect());
-    let (mut p, mut n) = (0, 0);
-    let mut star: Option<(usize, usize)> = None;
-    while n < name.len() {
-        match pattern.get(p) {
-            Some('*') => {
-                star = Some((p, n));
-                p += 1;
-            }
-            Some(c) if *c == '?' || Some(c) == name.get(n) => {
-                p += 1;
-                n += 1;
-            }
-            _ => match star {
-                Some((at, from)) => {
-                    p = at + 1;
-                    n = from + 1;
-                    star = Some((at, n));
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern.iter().skip(p).all(|c| *c == '*')
 }

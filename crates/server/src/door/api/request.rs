@@ -1,5 +1,6 @@
 //! What may be asked. Fields a method does not know are ignored, as its callers expect.
 
+use crate::auth::channel::Overrides;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -84,21 +85,6 @@ pub(super) struct Disconnect {
     pub(super) code: u32,
     #[serde(default)]
     pub(super) reason: String,
-}
-
-#[derive(Deserialize, Default, Clone, Copy)]
-pub(super) struct Flag {
-    pub(super) value: bool,
-}
-
-#[derive(Deserialize, Default, Clone, Copy)]
-#[serde(default)]
-pub(super) struct Overrides {
-    pub(super) presence: Option<Flag>,
-    pub(super) join_leave: Option<Flag>,
-    pub(super) force_push_join_leave: Option<Flag>,
-    pub(super) force_recovery: Option<Flag>,
-    pub(super) force_positioning: Option<Flag>,
 }
 
 #[derive(Deserialize, Default)]

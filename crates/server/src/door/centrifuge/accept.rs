@@ -23,6 +23,8 @@ use tandem_wire::websocket;
 
 /// Largest body of an HTTP request here, bytes.
 const BODY_BYTES: usize = 64 * 1024;
+/// Whatever emulation.max_request_body_size says, bytes.
+const EMULATED_BYTES: usize = 16 * 1024 * 1024;
 /// The subprotocol that means protobuf.
 const PROTOBUF: &str = "centrifuge-protobuf";
 const SUBPROTOCOLS: [&str; 2] = [PROTOBUF, "centrifuge-json"];
@@ -36,7 +38,7 @@ pub fn routes() -> Router<Arc<Node>> {
         .route("/connection/uni_http_stream", post(uni_http_stream))
         .route("/connection/sse", get(sse).post(sse))
         .route("/connection/uni_sse", get(uni_sse).post(uni_sse))
-        .route("/emulation", post(emulation))
+        .route("/emulation", post(emulation).layer(DefaultBodyLimit::max(EMULATED_BYTES)))
         .layer(DefaultBodyLimit::max(BODY_BYTES))
 }
 
@@ -54,18 +56,20 @@ fn refuse(node: &Node, code: Code, status: StatusCode, why: &'static str) -> Res
     (status, why).into_response()
 }
 
+/// The refusal of a transport that is switched off, or of a page from elsewhere.
+fn shut(node: &Node, enabled: bool, headers: &HeaderMap) -> Option<Response> {
+    if !enabled {
+        return Some(refuse(node, Code::Unsupported, StatusCode::NOT_FOUND, "this transport is switched off"));
+    }
+    let why = "pages of this origin may not connect; add it to client.allowed_origins";
+    (!origin_allowed(node, headers)).then(|| refuse(node, Code::NotAllowed, StatusCode::FORBIDDEN, why))
+}
+
 fn upgraded(node: &Arc<Node>, peer: Peer, query: &str, uni: bool, mut request: Request) -> Response {
     let settings = &node.channels.settings;
-    if settings.websocket.disabled || (uni && !settings.uni_websocket) {
-        return refuse(node, Code::Unsupported, StatusCode::NOT_FOUND, "this transport is switched off");
-    }
-    if !origin_allowed(node, request.headers()) {
-        return refuse(
-            node,
-            Code::NotAllowed,
-            StatusCode::FORBIDDEN,
-            "pages of this origin may not connect; add it to client.allowed_origins",
-        );
+    let enabled = !settings.websocket.disabled && (!uni || settings.uni_websocket);
+    if let Some(refused) = shut(node, enabled, request.headers()) {
+        return refused;
     }
     let accepted = match upgrade::accept(request.headers(), settings.websocket.compression) {
         Ok(accepted) => accepted,
@@ -153,16 +157,8 @@ fn streaming(
     headers: &HeaderMap,
     first: Bytes,
 ) -> Response {
-    if !enabled {
-        return refuse(node, Code::Unsupported, StatusCode::NOT_FOUND, "this transport is switched off");
-    }
-    if !origin_allowed(node, headers) {
-        return refuse(
-            node,
-            Code::NotAllowed,
-            StatusCode::FORBIDDEN,
-            "pages of this origin may not connect; add it to client.allowed_origins",
-        );
+    if let Some(refused) = shut(node, enabled, headers) {
+        return refused;
     }
     if first.is_empty() {
         return refuse(node, Code::Invalid, StatusCode::BAD_REQUEST, "the connect command is missing");
@@ -199,13 +195,12 @@ fn streaming(
 
 /// The upstream half of an emulated connection.
 async fn emulation(State(node): State<Arc<Node>>, headers: HeaderMap, body: Bytes) -> Response {
-    if !origin_allowed(&node, &headers) {
-        return refuse(
-            &node,
-            Code::NotAllowed,
-            StatusCode::FORBIDDEN,
-            "pages of this origin may not connect; add it to client.allowed_origins",
-        );
+    if let Some(refused) = shut(&node, true, &headers) {
+        return refused;
+    }
+    if body.len() > node.channels.settings.emulation_body_bytes {
+        let why = "the body is longer than emulation.max_request_body_size";
+        return refuse(&node, Code::LimitExceeded, StatusCode::PAYLOAD_TOO_LARGE, why);
     }
     let content = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let protocol = if content.starts_with("application/octet-stream") { Protocol::Protobuf } else { Protocol::Json };

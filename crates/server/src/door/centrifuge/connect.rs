@@ -5,6 +5,7 @@ use super::id::new_id;
 use super::job::{Job, Outcome};
 use super::session::Stage;
 use crate::auth::channel::{ConnectionClaims, TokenError};
+use crate::channels::Extra;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,9 +47,6 @@ impl Desk {
             Ok(claims) if claims.user.is_empty() && settings.disallow_anonymous_connection_tokens => {
                 self.disconnect(key, Disconnect::PERMISSION_DENIED, io);
             }
-            Ok(claims) if self.plane.is_blocked(&claims.user) => {
-                self.disconnect(key, Disconnect::PERMISSION_DENIED, io);
-            }
             Ok(claims) => {
                 let credentials = Credentials { claims, data: bytes::Bytes::new(), client_refreshes: true };
                 self.connected(key, id, request, credentials, io);
@@ -73,6 +71,10 @@ impl Desk {
 
     /// It may come in.
     pub(super) fn connected(&mut self, key: ConnKey, id: u32, request: ConnectRequest, who: Credentials, io: &mut Io) {
+        if self.plane.is_blocked(&who.claims.user) {
+            self.disconnect(key, Disconnect::PERMISSION_DENIED, io);
+            return;
+        }
         let client: Arc<str> = new_id().into();
         let limit = self.plane.settings.client.user_connection_limit;
         let user: Arc<str> = who.claims.user.as_str().into();
@@ -96,7 +98,6 @@ impl Desk {
         session.rare.connected_unix = connected_unix;
         session.rare.client_name = request.name;
         session.rare.client_version = request.version;
-        session.rare.claimed_headers = request.headers;
         let emulated = session.face.envelope != super::frame::Envelope::WebSocket && !session.face.uni;
         if emulated {
             session.secret = Some(Arc::clone(&secret));
@@ -158,21 +159,21 @@ impl Desk {
         asked: HashMap<String, SubscribeRequest>,
         io: &mut Io,
     ) -> Vec<(String, SubscribeResult)> {
-        let mut wanted: Vec<(String, super::subscribe::Extra)> = Vec::new();
+        let mut wanted: Vec<(String, Extra)> = Vec::new();
         for name in &claims.channels {
-            wanted.push((name.clone(), super::subscribe::Extra::default()));
+            wanted.push((name.clone(), Extra::default()));
         }
         for (name, extra) in &claims.subs {
             wanted.retain(|(known, _)| known != name);
-            wanted.push((name.clone(), super::subscribe::Extra::of(extra)));
+            wanted.push((name.clone(), Extra::of(extra.clone())));
         }
         if let Some(name) = self.plane.settings.personal_channel(&claims.user) {
-            wanted.push((name, super::subscribe::Extra::default()));
+            wanted.push((name, Extra::default()));
         }
         if self.session(key).is_some_and(|session| session.face.uni) {
             for name in asked.keys() {
                 if !wanted.iter().any(|(known, _)| known == name) && self.may_listen(key, name) {
-                    wanted.push((name.clone(), super::subscribe::Extra::default()));
+                    wanted.push((name.clone(), Extra::default()));
                 }
             }
         }
@@ -180,7 +181,7 @@ impl Desk {
         for (name, extra) in wanted {
             let request = asked.get(&name).cloned().unwrap_or_default();
             let request = SubscribeRequest { channel: name.clone(), ..request };
-            if let Ok(result) = self.subscribe_server_side(key, &request, &extra, io) {
+            if let Ok(result) = self.subscribe_server_side(key, &request, extra, io) {
                 results.push((name, result));
             }
         }

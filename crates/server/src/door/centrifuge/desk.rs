@@ -32,6 +32,8 @@ pub(crate) struct Desk {
     pub(super) draining: bool,
     /// Publications of this turn wait for the disk.
     pub(super) for_disk: bool,
+    /// Of one read; kept for its memory.
+    events: Vec<Event>,
     /// Deliveries since they were last counted in.
     delivered: u64,
 }
@@ -49,12 +51,18 @@ impl Desk {
             inflater: Inflater::new(),
             draining: false,
             for_disk: false,
+            events: Vec::new(),
             delivered: 0,
         }
     }
 
     pub(super) fn session(&mut self, key: ConnKey) -> Option<&mut Session> {
         self.sessions.get_mut(key.index as usize)?.as_deref_mut().filter(|session| session.key == key)
+    }
+
+    /// The same, to look at.
+    pub(super) fn peek(&self, key: ConnKey) -> Option<&Session> {
+        self.sessions.get(key.index as usize)?.as_deref().filter(|session| session.key == key)
     }
 
     /// Sends a reply; a connection that does not read is closed.
@@ -250,12 +258,12 @@ impl Desk {
 
     /// Bytes of a WebSocket connection.
     fn read_frames(&mut self, key: ConnKey, mut decoder: Decoder, bytes: &mut [u8], io: &mut Io) {
-        let mut events = Vec::new();
+        let mut events = std::mem::take(&mut self.events);
         let fed = decoder.feed(bytes, &mut self.inflater, &mut |event| events.push(event));
         if let Some(session) = self.session(key) {
             session.decoder = Some(decoder);
         }
-        for event in events {
+        for event in events.drain(..) {
             match event {
                 Event::Text(data) | Event::Binary(data) => self.commands(key, &data, io),
                 Event::Ping(data) => self.send(key, tandem_wire::websocket::pong_frame(&data).into(), io),
@@ -267,10 +275,13 @@ impl Desk {
                 }
             }
             if self.session(key).is_none() {
-                return;
+                break;
             }
         }
-        if let Err(error) = fed {
+        self.events = events;
+        if let Err(error) = fed
+            && self.session(key).is_some()
+        {
             self.plane.stats.disconnected(u32::from(error.code()));
             self.send(key, tandem_wire::websocket::close_frame(error.code(), error.reason()).into(), io);
             io.close(key);

@@ -180,15 +180,15 @@ pub(super) fn to_wire(publication: &Publication) -> wire::Publication {
         data: publication.data.clone(),
         info: publication.info.as_deref().map(info_to_wire),
         offset: publication.offset,
-        tags: publication.tags.as_deref().cloned().unwrap_or_default(),
+        tags: publication.tags.clone(),
         ..wire::Publication::default()
     }
 }
 
 pub(super) fn info_to_wire(info: &ClientInfo) -> wire::ClientInfo {
     wire::ClientInfo {
-        user: info.user.to_string(),
-        client: info.client.to_string(),
+        user: Arc::clone(&info.user),
+        client: Arc::clone(&info.client),
         conn_info: info.conn_info.clone(),
         chan_info: info.chan_info.clone(),
     }
@@ -204,8 +204,8 @@ pub(crate) fn publication_of(bytes: &Bytes) -> Option<Publication> {
     let read = wire::publication_from_bytes(bytes)?;
     let info = read.info.map(|info| {
         Arc::new(ClientInfo {
-            user: info.user.into(),
-            client: info.client.into(),
+            user: info.user,
+            client: info.client,
             conn_info: info.conn_info,
             chan_info: info.chan_info,
         })
@@ -214,7 +214,7 @@ pub(crate) fn publication_of(bytes: &Bytes) -> Option<Publication> {
         json: wire::is_json(&read.data),
         data: read.data,
         info,
-        tags: (!read.tags.is_empty()).then(|| Arc::new(read.tags)),
+        tags: read.tags,
         offset: read.offset,
         delta: read.delta,
         ..Publication::default()

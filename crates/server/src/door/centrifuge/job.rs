@@ -4,12 +4,11 @@
 use super::connect::Credentials;
 use super::desk::Desk;
 use super::query::draft;
-use super::subscribe::Extra;
 use crate::auth::channel::ConnectionClaims;
-use crate::channels::Mail;
+use crate::channels::{Extra, Mail};
 use crate::hooks::{self, Answer, Asked};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tandem_hub::code::{Disconnect, ErrorCode, Unsubscribe};
 use tandem_hub::publication::Draft;
 use tandem_net::stream_loop::{ConnKey, Io};
@@ -47,6 +46,24 @@ impl Desk {
             let answer = hooks.ask(asked).await;
             handle.push(Mail::Outcome(key, Box::new(Outcome { job, answer })));
         });
+    }
+
+    /// When a connection is to be refreshed; `None` for never.
+    pub(super) fn lives_until(&mut self, key: ConnKey, at: Option<Instant>, io: &mut Io) {
+        let Some(session) = self.session(key) else { return };
+        session.expires = at;
+        if let Some(at) = at {
+            io.wake_at(key, at);
+        }
+    }
+
+    /// When a subscription is to be refreshed; `None` for never.
+    pub(super) fn sub_lives_until(&mut self, key: ConnKey, channel: &str, at: Option<Instant>, io: &mut Io) {
+        let Some(sub) = self.session(key).and_then(|session| session.subs.get_mut(channel)) else { return };
+        sub.expires = at;
+        if let Some(at) = at {
+            io.wake_at(key, at);
+        }
     }
 }
 
@@ -134,31 +151,27 @@ pub(super) fn settle(desk: &mut Desk, key: ConnKey, outcome: Outcome, io: &mut I
         Job::Refresh { .. } if answer.expired => desk.disconnect(key, Disconnect::EXPIRED, io),
         Job::Refresh { .. } => {
             let left = desk.expires_in(answer.expire_at);
-            let at = left.map(|left| io.now() + left);
-            if let Some(session) = desk.session(key) {
-                session.expires = at;
-            }
-            desk.arm(key, io);
+            desk.lives_until(key, left.map(|left| io.now() + left), io);
         }
         Job::Subscribe { id, request, .. } => {
             let extra = Extra {
                 info: answer.info,
                 data: answer.data,
                 expires_unix: answer.expire_at,
-                ..Extra::of_overrides(answer.overrides)
+                overrides: answer.overrides,
+                ..Extra::default()
             };
-            desk.subscribe_allowed(key, id, &request, &extra, io);
+            match desk.resolve(&request.channel) {
+                Ok((_, options)) => desk.subscribe_allowed(key, id, &request, options, extra, io),
+                Err(error) => desk.refuse(key, id, error, io),
+            }
         }
         Job::SubRefresh { channel, .. } if answer.expired => {
             desk.unsubscribe_by_server(key, &channel, Unsubscribe::EXPIRED, io);
         }
         Job::SubRefresh { channel, .. } => {
             let left = desk.expires_in(answer.expire_at);
-            let at = left.map(|left| io.now() + left);
-            if let Some(sub) = desk.session(key).and_then(|session| session.subs.get_mut(&channel)) {
-                sub.expires = at;
-            }
-            desk.arm(key, io);
+            desk.sub_lives_until(key, &channel, left.map(|left| io.now() + left), io);
         }
         Job::Publish { id, request, .. } => {
             let data = if answer.data.is_empty() { request.data } else { answer.data };
@@ -187,19 +200,7 @@ fn failed(desk: &mut Desk, key: ConnKey, job: Job, error: ErrorCode, io: &mut Io
         Job::Connect { id, .. } => desk.connect_refused(key, id, error, io),
         Job::Subscribe { id, .. } | Job::Publish { id, .. } | Job::Rpc { id, .. } => desk.refuse(key, id, error, io),
         // Nobody is thrown out because the backend is away for a moment.
-        Job::Refresh { .. } => {
-            let at = io.now() + ASK_AGAIN;
-            if let Some(session) = desk.session(key) {
-                session.expires = Some(at);
-            }
-            desk.arm(key, io);
-        }
-        Job::SubRefresh { channel, .. } => {
-            let at = io.now() + ASK_AGAIN;
-            if let Some(sub) = desk.session(key).and_then(|session| session.subs.get_mut(&channel)) {
-                sub.expires = Some(at);
-            }
-            desk.arm(key, io);
-        }
+        Job::Refresh { .. } => desk.lives_until(key, Some(io.now() + ASK_AGAIN), io),
+        Job::SubRefresh { channel, .. } => desk.sub_lives_until(key, &channel, Some(io.now() + ASK_AGAIN), io),
     }
 }

@@ -1,7 +1,6 @@
 //! This loop's part of what the server API does to connections.
 
 use super::desk::Desk;
-use super::subscribe::Extra;
 use crate::channels::{Act, Listed, Operation, ServerSub, Whose};
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,10 +27,7 @@ impl Desk {
                 }
                 Act::Refresh { expire_at, .. } => {
                     let at = self.expires_in(*expire_at).map(|left| io.now() + left);
-                    if let Some(session) = self.session(key) {
-                        session.expires = at;
-                    }
-                    self.arm(key, io);
+                    self.lives_until(key, at, io);
                 }
             }
         }
@@ -63,18 +59,7 @@ impl Desk {
             epoch,
             ..SubscribeRequest::default()
         };
-        let extra = Extra {
-            info: sub.info.clone(),
-            data: sub.data.clone(),
-            expires_unix: sub.expire_at,
-            client_refreshes: false,
-            presence: sub.presence,
-            join_leave: sub.join_leave,
-            force_push_join_leave: sub.force_push_join_leave,
-            force_recovery: sub.force_recovery,
-            force_positioning: sub.force_positioning,
-        };
-        let Ok(result) = self.subscribe_server_side(key, &request, &extra, io) else { return };
+        let Ok(result) = self.subscribe_server_side(key, &request, sub.extra.clone(), io) else { return };
         let push = SubscribePush {
             recoverable: result.recoverable,
             epoch: result.epoch,
@@ -86,7 +71,6 @@ impl Desk {
         for publication in &result.publications {
             self.push(key, &Push { id: 0, channel: &sub.channel, body: PushBody::Publication(publication) }, io);
         }
-        self.arm(key, io);
     }
 
     fn unsubscribe_all(&mut self, key: ConnKey, why: Unsubscribe, io: &mut Io) {

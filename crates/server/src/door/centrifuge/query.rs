@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Instant;
 use tandem_hub::channel::Query;
 use tandem_hub::code::{Disconnect, ErrorCode};
-use tandem_hub::namespace::{Caller, DataFormat, NamespaceOptions, Rate};
+use tandem_hub::namespace::{Caller, ChannelParts, DataFormat, NamespaceOptions, Rate};
 use tandem_hub::publication::Draft;
 use tandem_net::stream_loop::{ConnKey, Io};
 use tandem_wire::centrifuge::{
@@ -30,38 +30,49 @@ pub(super) enum Act {
 
 impl Desk {
     /// The namespace of a channel, if this connection may do that there.
-    pub(super) fn may(&mut self, key: ConnKey, channel: &str, act: Act) -> Result<Arc<NamespaceOptions>, ErrorCode> {
+    pub(super) fn may(&self, key: ConnKey, channel: &str, act: Act) -> Result<Arc<NamespaceOptions>, ErrorCode> {
         let (parts, options) = self.resolve(channel)?;
-        let insecure = self.node.insecure;
-        let session = self.session(key).ok_or(ErrorCode::INTERNAL)?;
-        let (info, subscribed) = (Arc::clone(&session.info), session.subs.contains_key(channel));
-        let capabilities = std::mem::take(&mut session.capabilities);
-        let caller = Caller { user: &info.user, insecure, subscribed, capabilities: &capabilities };
-        let namespaces = &self.plane.settings.namespaces;
-        let decided = match act {
-            Act::Subscribe => namespaces.may_subscribe(&caller, &parts, &options),
-            Act::Publish => namespaces.may_publish(&caller, &parts, &options),
-            Act::Presence => namespaces.may_presence(&caller, &parts, &options),
-            Act::History => namespaces.may_history(&caller, &parts, &options),
-        };
-        if let Some(session) = self.session(key) {
-            session.capabilities = capabilities;
-        }
-        decided.map_err(|refusal| refusal.code())?;
+        self.allowed(key, &parts, &options, act)?;
         Ok(options)
+    }
+
+    /// Whether this connection may do that in a channel.
+    pub(super) fn allowed(
+        &self,
+        key: ConnKey,
+        parts: &ChannelParts<'_>,
+        options: &NamespaceOptions,
+        act: Act,
+    ) -> Result<(), ErrorCode> {
+        let session = self.peek(key).ok_or(ErrorCode::INTERNAL)?;
+        let sub = session.subs.get(parts.name);
+        let caller = Caller {
+            user: &session.info.user,
+            insecure: self.node.insecure,
+            subscribed: sub.is_some(),
+            capabilities: &session.capabilities,
+            of_subscription: sub.and_then(|sub| sub.capability.as_ref()),
+        };
+        let decided = match act {
+            Act::Subscribe => caller.may_subscribe(parts, options),
+            Act::Publish => caller.may_publish(parts, options),
+            Act::Presence => caller.may_presence(parts, options),
+            Act::History => caller.may_history(parts, options),
+        };
+        decided.map_err(|refusal| refusal.code())
     }
 
     /// The client publishes.
     pub(super) fn publish(&mut self, key: ConnKey, id: u32, request: PublishRequest, io: &mut Io) {
-        let (_, options) = match self.resolve(&request.channel) {
+        let (parts, options) = match self.resolve(&request.channel) {
             Ok(found) => found,
             Err(error) => return self.refuse(key, id, error, io),
         };
         if let Some(proxy) = options.publish_proxy.clone() {
             return self.ask(key, Job::Publish { id, request, proxy }, io);
         }
-        match self.may(key, &request.channel, Act::Publish) {
-            Ok(options) => self.publish_allowed(key, id, &request.channel, &options, draft(request.data), io),
+        match self.allowed(key, &parts, &options, Act::Publish) {
+            Ok(()) => self.publish_allowed(key, id, &request.channel, &options, draft(request.data), io),
             Err(error) => self.refuse(key, id, error, io),
         }
     }
@@ -121,8 +132,7 @@ impl Desk {
             Err(error) => self.refuse(key, id, error, io),
             Ok(_) => {
                 let present = self.plane.presence(channel);
-                let present: Vec<_> =
-                    present.iter().map(|info| (info.client.to_string(), info_to_wire(info))).collect();
+                let present: Vec<_> = present.iter().map(|info| info_to_wire(info)).collect();
                 self.reply(key, id, ReplyBody::Presence(&present), io);
             }
         }

@@ -41,6 +41,8 @@ pub(super) struct Sub {
     pub(super) expires: Option<Instant>,
     /// The client refreshes it, as opposed to the backend.
     pub(super) client_refreshes: bool,
+    /// What its token allows in the channel; ends with the subscription.
+    pub(super) capability: Option<Capability>,
 }
 
 /// A connection.
@@ -76,8 +78,6 @@ pub(super) struct Rare {
     /// Name and version the client gave itself.
     pub(super) client_name: String,
     pub(super) client_version: String,
-    /// Headers the client claims (emulated), never mixed with real ones.
-    pub(super) claimed_headers: HashMap<String, String>,
     pub(super) connected_unix: u64,
     /// Pings are frames of the WebSocket.
     pub(super) frame_pings: bool,

@@ -7,8 +7,8 @@ use super::job::Job;
 use super::local::LocalSub;
 use super::query::Act;
 use super::session::Sub;
-use crate::auth::channel::{Overrides, SubscriptionClaims, TokenError};
-use crate::channels::{Subscribed, Subscriber};
+use crate::auth::channel::{SubscriptionClaims, TokenError};
+use crate::channels::{Extra, Subscribed, Subscriber};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,46 +27,6 @@ use tandem_wire::centrifuge::{
 const FLAG_COMPACTION: i64 = 1;
 /// The client would rather load its state anew than go on with a hole.
 const FLAG_REJECT_UNRECOVERED: i64 = 2;
-
-/// What a token or backend adds to a subscription.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Extra {
-    pub(super) info: Bytes,
-    pub(super) data: Bytes,
-    pub(super) expires_unix: u64,
-    /// The client sends a new token before that time; otherwise a backend is asked.
-    pub(super) client_refreshes: bool,
-    pub(super) presence: Option<bool>,
-    pub(super) join_leave: Option<bool>,
-    pub(super) force_push_join_leave: Option<bool>,
-    pub(super) force_recovery: Option<bool>,
-    pub(super) force_positioning: Option<bool>,
-}
-
-impl Extra {
-    /// Of a token.
-    pub(super) fn of(claims: &SubscriptionClaims) -> Self {
-        Self {
-            info: claims.info.clone(),
-            data: claims.data.clone(),
-            expires_unix: claims.expires_unix,
-            client_refreshes: true,
-            ..Self::of_overrides(claims.overrides)
-        }
-    }
-
-    /// Of options alone.
-    pub(super) fn of_overrides(o: Overrides) -> Self {
-        Self {
-            presence: o.presence,
-            join_leave: o.join_leave,
-            force_push_join_leave: o.force_push_join_leave,
-            force_recovery: o.force_recovery,
-            force_positioning: o.force_positioning,
-            ..Self::default()
-        }
-    }
-}
 
 /// A subscription about to begin.
 struct Plan {
@@ -106,25 +66,27 @@ impl Desk {
             return self.refuse(key, id, ErrorCode::BAD_REQUEST, io);
         }
         if !request.token.is_empty() {
-            return self.subscribe_with_token(key, id, &request, io);
+            return self.subscribe_with_token(key, id, &request, options, io);
         }
         if let Some(proxy) = options.subscribe_proxy.clone().filter(|_| !parts.private && parts.users.is_none()) {
             return self.ask(key, Job::Subscribe { id, request: Box::new(request), proxy }, io);
         }
-        match self.may(key, &request.channel, Act::Subscribe) {
-            Ok(_) => self.subscribe_allowed(key, id, &request, &Extra::default(), io),
+        match self.allowed(key, &parts, &options, Act::Subscribe) {
+            Ok(()) => self.subscribe_allowed(key, id, &request, options, Extra::default(), io),
             Err(error) => self.refuse(key, id, error, io),
         }
     }
 
-    fn subscribe_with_token(&mut self, key: ConnKey, id: u32, request: &SubscribeRequest, io: &mut Io) {
+    fn subscribe_with_token(
+        &mut self,
+        key: ConnKey,
+        id: u32,
+        request: &SubscribeRequest,
+        options: Arc<NamespaceOptions>,
+        io: &mut Io,
+    ) {
         match self.subscription_claims(key, &request.channel, &request.token) {
-            Ok(claims) => {
-                if let (Some(capability), Some(session)) = (claims.capability.clone(), self.session(key)) {
-                    session.capabilities.push(capability);
-                }
-                self.subscribe_allowed(key, id, request, &Extra::of(&claims), io);
-            }
+            Ok(claims) => self.subscribe_allowed(key, id, request, options, Extra::of(claims), io),
             Err(Verdict::Error(error)) => self.refuse(key, id, error, io),
             Err(Verdict::Disconnect(why)) => self.disconnect(key, why, io),
         }
@@ -153,15 +115,12 @@ impl Desk {
         key: ConnKey,
         id: u32,
         request: &SubscribeRequest,
-        extra: &Extra,
+        options: Arc<NamespaceOptions>,
+        extra: Extra,
         io: &mut Io,
     ) {
-        match self.begin(key, request, extra, false, io) {
-            Ok((result, info)) => {
-                self.reply(key, id, ReplyBody::Subscribe(&result), io);
-                self.arm(key, io);
-                drop(info);
-            }
+        match self.begin(key, request, options, extra, false, io) {
+            Ok(result) => self.reply(key, id, ReplyBody::Subscribe(&result), io),
             Err(error) => self.refuse(key, id, error, io),
         }
     }
@@ -171,14 +130,15 @@ impl Desk {
         &mut self,
         key: ConnKey,
         request: &SubscribeRequest,
-        extra: &Extra,
+        extra: Extra,
         io: &mut Io,
     ) -> Result<SubscribeResult, ErrorCode> {
         let known = self.session(key).is_some_and(|session| session.subs.contains_key(&*request.channel));
         if known {
             return Err(ErrorCode::ALREADY_SUBSCRIBED);
         }
-        self.begin(key, request, extra, true, io).map(|(result, _)| result)
+        let (_, options) = self.resolve(&request.channel)?;
+        self.begin(key, request, options, extra, true, io)
     }
 
     /// A namespace, or the error that says there is none.
@@ -194,25 +154,31 @@ impl Desk {
         self.may(key, channel, Act::Subscribe).is_ok()
     }
 
-    fn plan(&mut self, key: ConnKey, request: &SubscribeRequest, extra: &Extra) -> Result<Plan, ErrorCode> {
-        let (_, options) = self.resolve(&request.channel)?;
+    fn plan(
+        &mut self,
+        key: ConnKey,
+        request: &SubscribeRequest,
+        options: Arc<NamespaceOptions>,
+        extra: &Extra,
+    ) -> Result<Plan, ErrorCode> {
+        let overrides = &extra.overrides;
         let session = self.session(key).ok_or(ErrorCode::INTERNAL)?;
         let has_history = options.has_history();
         let recoverable = has_history
-            && (extra.force_recovery.unwrap_or(options.force_recovery)
+            && (overrides.force_recovery.unwrap_or(options.force_recovery)
                 || (request.recoverable && options.allow_recovery));
         let positioned = recoverable
             || (has_history
-                && (extra.force_positioning.unwrap_or(options.force_positioning)
+                && (overrides.force_positioning.unwrap_or(options.force_positioning)
                     || (request.positioned && options.allow_positioning)));
         let filter = match &request.filter {
             None => None,
             Some(_) if !options.allow_tags_filter || !request.delta.is_empty() => return Err(ErrorCode::BAD_REQUEST),
             Some(node) => Some(Filter::parse(&raw_filter(node)).map_err(|_| ErrorCode::BAD_REQUEST)?),
         };
-        let presence = extra.presence.unwrap_or(options.presence);
-        let join_leave = extra.join_leave.unwrap_or(options.join_leave);
-        let forced = extra.force_push_join_leave.unwrap_or(options.force_push_join_leave);
+        let presence = overrides.presence.unwrap_or(options.presence);
+        let join_leave = overrides.join_leave.unwrap_or(options.join_leave);
+        let forced = overrides.force_push_join_leave.unwrap_or(options.force_push_join_leave);
         let auto = options.force_recovery_mode == RecoveryMode::Cache && options.auto_cache_recover;
         let wants = recoverable && (request.recover || auto);
         Ok(Plan {
@@ -238,11 +204,12 @@ impl Desk {
         &mut self,
         key: ConnKey,
         request: &SubscribeRequest,
-        extra: &Extra,
+        options: Arc<NamespaceOptions>,
+        extra: Extra,
         server_side: bool,
         io: &mut Io,
-    ) -> Result<(SubscribeResult, Arc<ClientInfo>), ErrorCode> {
-        let plan = self.plan(key, request, extra)?;
+    ) -> Result<SubscribeResult, ErrorCode> {
+        let plan = self.plan(key, request, options, &extra)?;
         let name: Arc<str> = request.channel.as_str().into();
         let limit = match self.plane.settings.client.recovery_max_publication_limit {
             0 => usize::MAX,
@@ -270,7 +237,7 @@ impl Desk {
             let session = self.session(key).ok_or(ErrorCode::INTERNAL)?;
             (Face { by_id: plan.by_id, ..session.face }, expires_in)
         };
-        let result = describe(&plan, &started, request, extra, (face, expires_in));
+        let result = describe(&plan, &started, request, &extra, (face, expires_in));
         let filter = plan.filter.map_or(0, |filter| self.local.filters(started.channel, &name).add(filter));
         let has_base = result.publications.last().is_some_and(|last| last.offset == started.position.offset);
         let local = LocalSub {
@@ -285,8 +252,10 @@ impl Desk {
         let place = self.local.add(started.channel, &name, local, plan.options.conflation.as_ref());
         let grace =
             if extra.client_refreshes { self.plane.settings.client.expired_sub_close_delay } else { Duration::ZERO };
-        let now = io.now();
-        let info = Arc::clone(&plan.info);
+        let expires = expires_in.map(|left| io.now() + left + grace);
+        if let Some(at) = expires {
+            io.wake_at(key, at);
+        }
         let sub = Sub {
             channel: started.channel,
             place,
@@ -294,13 +263,14 @@ impl Desk {
             server_side,
             info: plan.info,
             announce: plan.announce,
-            expires: expires_in.map(|left| now + left + grace),
+            expires,
             client_refreshes: extra.client_refreshes,
+            capability: extra.capability,
         };
         if let Some(session) = self.session(key) {
             session.subs.insert(name, sub);
         }
-        Ok((result, info))
+        Ok(result)
     }
 
     /// The client does not want to hear a channel any more. It gets its answer in any case.
@@ -335,13 +305,16 @@ impl Desk {
         };
         let expires_in = self.expires_in(claims.expires_unix);
         let grace = self.plane.settings.client.expired_sub_close_delay;
-        let now = io.now();
+        let expires = expires_in.map(|left| io.now() + left + grace);
         if let Some(sub) = self.session(key).and_then(|session| session.subs.get_mut(&*request.channel)) {
-            sub.expires = expires_in.map(|left| now + left + grace);
+            sub.expires = expires;
+            sub.capability = claims.capability;
+        }
+        if let Some(at) = expires {
+            io.wake_at(key, at);
         }
         let result = SubRefreshResult { expires: expires_in.is_some(), ttl: expires_in.map_or(0, seconds) };
         self.reply(key, id, ReplyBody::SubRefresh(&result), io);
-        self.arm(key, io);
     }
 }
 
