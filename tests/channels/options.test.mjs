@@ -9,6 +9,7 @@ const config = `
 websocket: {compression: true}
 client:
   user_connection_limit: 2
+  user_rate: {connects: {count: 3, per: 60s}, publications: {count: 4, per: 60s}, commands: {count: 12, per: 60s}}
   subscribe_to_user_personal_channel: {enabled: true, personal_channel_namespace: mine}
 channel:
   without_namespace: {allow_subscribe_for_client: true, allow_subscribe_for_anonymous: true}
@@ -25,6 +26,7 @@ channel:
     - {name: stream, history_size: 3, history_ttl: 60s, force_recovery: true, allow_channel_compaction: true, allow_subscribe_for_client: true, allow_subscribe_for_anonymous: true}
     - {name: ticker, conflation: {mode: latest_per_key, tag: symbol, interval: 200ms}, allow_subscribe_for_client: true, allow_subscribe_for_anonymous: true}
     - {name: slow, publish_rate: {count: 3, per: 60s}, allow_subscribe_for_client: true, allow_subscribe_for_anonymous: true, allow_publish_for_client: true, allow_publish_for_anonymous: true}
+    - {name: open, presence: true, allow_publish_for_client: true, allow_presence_for_client: true}
     - {name: mine, allow_user_limited_channels: true}
 `;
 let server;
@@ -113,6 +115,35 @@ test('a client publishes no more than its budget', async () => {
   for (let n = 0; n < 3; n++) await ana.sub.publish({ n });
   await expect(ana.sub.publish({ n: 3 })).rejects.toMatchObject({ code: 111 });
   ana.client.disconnect();
+});
+
+test('a user has one budget for all connections, and leaving does not refill it', async () => {
+  const token = jwt({ sub: channelName('user'), exp: inSeconds(60) });
+  const enter = async () => {
+    const client = json.make(server, { token });
+    const connected = once(client, 'connected');
+    client.connect();
+    await connected;
+    return client;
+  };
+  const channel = `open:${channelName()}`;
+  const clients = [await enter(), await enter()];
+  for (let n = 0; n < 4; n++) await clients[n % 2].publish(channel, { n });
+  for (const client of clients) await expect(client.publish(channel, {})).rejects.toMatchObject({ code: 111 });
+  clients.shift().disconnect();
+  clients.push(await enter());
+  await expect(clients[1].publish(channel, {})).rejects.toMatchObject({ code: 111 });
+  // Seven commands are spent; so are twelve.
+  const rest = await Promise.allSettled(Array.from({ length: 7 }, () => clients[0].presenceStats(channel)));
+  expect(rest.map(({ reason }) => reason?.code)).toEqual([undefined, undefined, undefined, undefined, undefined, 111, 111]);
+  clients.shift().disconnect();
+  const { client: fourth, error } = await new Promise((done) => {
+    const client = json.make(server, { token });
+    client.on('error', ({ error }) => done({ client, error }));
+    client.connect();
+  });
+  expect(error).toMatchObject({ code: 111 });
+  [fourth, ...clients].forEach((client) => client.disconnect());
 });
 
 test('a user hears a channel of their own, on as many connections as allowed', async () => {

@@ -1,4 +1,4 @@
-import type { Centrifuge, Subscription, SubscriptionOptions } from "centrifuge";
+import type { Centrifuge, PublicationContext, Subscription, SubscriptionOptions } from "centrifuge";
 import { TandemError } from "./errors.js";
 
 /** Where a subscription is. One value, so that a user interface needs one `switch`. */
@@ -18,9 +18,13 @@ export interface ChannelMessage<T> {
   user: string;
   /** The sender's connection. */
   client: string;
+  /** It was published before the channel was opened. */
+  past: boolean;
 }
 
 export interface ChannelListeners<T> {
+  /** How many publications of the past `onMessage` is given first, oldest first; none without. Each comes once. */
+  past?: number;
   onMessage?: (message: ChannelMessage<T>) => void;
   onState?: (state: ChannelState) => void;
   onPresence?: () => void;
@@ -45,6 +49,19 @@ export class Channels {
     const known = client.getSubscription(name);
     if (known) client.removeSubscription(known);
     return new Channel(client, client.newSubscription(name, options), listeners);
+  }
+
+  /**
+   * Publishes to a channel without listening to it. Resolves when the node has it (and, where the
+   * namespace says so, its disk).
+   */
+  async publish(name: string, data: unknown): Promise<void> {
+    const client = await (this.#client ??= this.#connect());
+    try {
+      await client.publish(name, data);
+    } catch (thrown) {
+      throw asChannelError(thrown);
+    }
   }
 
   /** Ends the connection and every channel on it. */
@@ -87,23 +104,27 @@ export class Channel<T> {
     this.#client = client;
     this.#subscription = subscription;
     const { onMessage, onState, onPresence } = listeners;
+    const inOrder = new InOrder<T>(listeners.past ?? 0, (limit) => this.history(limit), onMessage ?? (() => undefined));
     let recovered = 0;
-    subscription.on("publication", ({ data, offset, info }) => {
+    subscription.on("publication", (publication) => {
       recovered += 1;
-      onMessage?.({ data: data as T, offset: Number(offset ?? 0), user: info?.user ?? "", client: info?.client ?? "" });
+      inOrder.came(asMessage(publication, false));
     });
     subscription.on("subscribing", () => {
       recovered = 0;
       onState?.({ status: "connecting" });
     });
     subscription.on("subscribed", ({ recovered: whole, wasRecovering, hasRecoveredPublications }) => {
+      if (wasRecovering && !whole) inOrder.anew();
       // Recovered publications are handed out right after this event.
       queueMicrotask(() => {
         const count = hasRecoveredPublications ? recovered : 0;
         onState?.({ status: "live", caughtUp: wasRecovering && !whole ? null : count });
+        void inOrder.live();
       });
     });
     subscription.on("unsubscribed", ({ code, reason }) => {
+      inOrder.end();
       if (code !== 0) onState?.({ status: "ended", error: refused(code, reason) });
     });
     if (onPresence) subscription.on("join", onPresence).on("leave", onPresence);
@@ -123,12 +144,7 @@ export class Channel<T> {
   async history(limit = 100): Promise<ChannelMessage<T>[]> {
     try {
       const { publications } = await this.#subscription.history({ limit, reverse: true });
-      return publications.reverse().map(({ data, offset, info }) => ({
-        data: data as T,
-        offset: Number(offset ?? 0),
-        user: info?.user ?? "",
-        client: info?.client ?? "",
-      }));
+      return publications.reverse().map((publication) => asMessage(publication, true));
     } catch (thrown) {
       throw asChannelError(thrown);
     }
@@ -147,6 +163,77 @@ export class Channel<T> {
     this.#subscription.unsubscribe();
     this.#client.removeSubscription(this.#subscription);
   }
+}
+
+/** The past first, then what comes; each publication once. */
+class InOrder<T> {
+  readonly #past: number;
+  readonly #read: (limit: number) => Promise<ChannelMessage<T>[]>;
+  readonly #give: (message: ChannelMessage<T>) => void;
+  /** What came while the past is being read; null when it has been. */
+  #waiting: ChannelMessage<T>[] | null;
+  #reading = false;
+  #ended = false;
+  #seen = 0;
+
+  constructor(
+    past: number,
+    read: (limit: number) => Promise<ChannelMessage<T>[]>,
+    give: (message: ChannelMessage<T>) => void,
+  ) {
+    this.#past = past;
+    this.#read = read;
+    this.#give = give;
+    this.#waiting = past > 0 ? [] : null;
+  }
+
+  came(message: ChannelMessage<T>): void {
+    if (this.#waiting) this.#waiting.push(message);
+    else this.#hand(message);
+  }
+
+  /** The channel is heard: time to read the past, once. After a lost connection the node fills the hole by itself. */
+  async live(): Promise<void> {
+    if (!this.#waiting || this.#reading) return;
+    this.#reading = true;
+    let past: ChannelMessage<T>[] = [];
+    try {
+      past = await this.#read(this.#past);
+    } catch (thrown) {
+      // It is read again with the next connection; a channel without a past goes on at once.
+      if (thrown instanceof TandemError && thrown.code === "unreachable") return;
+    } finally {
+      this.#reading = false;
+    }
+    const waiting = this.#waiting ?? [];
+    this.#waiting = null;
+    [...past, ...waiting].forEach((message) => this.#hand(message));
+  }
+
+  /** The channel's places may count from one again. */
+  anew(): void {
+    this.#seen = 0;
+  }
+
+  end(): void {
+    this.#ended = true;
+  }
+
+  #hand(message: ChannelMessage<T>): void {
+    if (this.#ended || (message.offset > 0 && message.offset <= this.#seen)) return;
+    this.#seen = Math.max(this.#seen, message.offset);
+    this.#give(message);
+  }
+}
+
+function asMessage<T>({ data, offset, info }: PublicationContext, past: boolean): ChannelMessage<T> {
+  return {
+    data: data as T,
+    offset: Number(offset ?? 0),
+    user: info?.user ?? "",
+    client: info?.client ?? "",
+    past,
+  };
 }
 
 function refused(code: number, reason: string): TandemError {

@@ -11,6 +11,7 @@
 #![warn(missing_docs)]
 #![cfg_attr(not(test), deny(clippy::indexing_slicing, clippy::string_slice))]
 
+pub mod budget;
 pub mod channel;
 pub mod code;
 pub mod filter;

@@ -8,7 +8,7 @@ mod regex;
 mod tests;
 
 pub use decide::{Caller, Capability, Refusal};
-pub use options::{Conflation, ConflationMode, DataFormat, Durability, NamespaceOptions, Rate, RecoveryMode};
+pub use options::{Conflation, ConflationMode, DataFormat, Durability, NamespaceOptions, RecoveryMode};
 pub use regex::{ChannelRegex, RegexFault};
 
 use std::collections::BTreeMap;

@@ -13,9 +13,11 @@ mod operate;
 mod plane;
 mod start;
 mod stats;
+mod users;
 
 pub use mail::{Hello, Mail, Waiter};
 pub use operate::{Act, Extra, Listed, Operation, ServerSub, Whose};
 pub use plane::{Plane, Subscribed, Subscriber};
 pub use start::{ChannelParts, StartError, start};
 pub use stats::{Counted, PlaneStats};
+pub use users::{Deed, Entry};

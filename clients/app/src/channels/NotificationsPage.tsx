@@ -63,12 +63,11 @@ function Inbox({ name, onRename }: { name: string; onRename: () => void }) {
   const channel = `notify:${name}`;
   const [notes, setNotes] = useState<readonly Note[]>([]);
   const [unread, setUnread] = useState(0);
-  const { state } = useChannel<Partial<Note>>(channel, ({ data }) => {
+  const { state } = useChannel<Partial<Note>>(channel, ({ data, past }) => {
     if (typeof data?.title !== "string") return;
     const note = { title: data.title, body: String(data.body ?? ""), at: Number(data.at) || Date.now() };
     setNotes((before) => [note, ...before].slice(0, KEPT));
-    // What the node kept from before is read already.
-    if (Date.now() - note.at > 10_000) return;
+    if (past) return;
     notify(`${note.title}: ${note.body}`);
     if (document.hidden) {
       setUnread((count) => count + 1);
@@ -162,8 +161,8 @@ function Sender() {
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     try {
-      const channel = await channels().open<Note>(`notify:${tidyName(to)}`);
-      await channel.publish({ title: title.trim(), body: body.trim(), at: Date.now() });
+      const note: Note = { title: title.trim(), body: body.trim(), at: Date.now() };
+      await channels().publish(`notify:${tidyName(to)}`, note);
       setBody("");
       notify("Sent");
     } catch (thrown) {

@@ -1,6 +1,10 @@
 import { useEffect, useRef, useState } from "react";
 import { Channels, type Channel, type ChannelMessage, type ChannelState } from "tandem-client";
 
+/** Publications of the past that a page shows. */
+const PAST = 100;
+const COUNT_EVERY_MS = 300;
+
 /** One connection for all pages of this visit. */
 let shared: Channels | undefined;
 export function channels(): Channels {
@@ -30,14 +34,8 @@ export function useChannel<T>(name: string, onMessage: (message: ChannelMessage<
   useEffect(() => {
     let over = false;
     let opened: Channel<T> | undefined;
-    let seen = 0;
     let counting: ReturnType<typeof setTimeout> | undefined;
-    const take = (message: ChannelMessage<T>) => {
-      if (over || (message.offset > 0 && message.offset <= seen)) return;
-      seen = Math.max(seen, message.offset);
-      latest.current(message);
-    };
-    // Many may come at once; one question a second answers for all of them.
+    // Many may come at once; one question answers for all of them.
     const count = () => {
       counting ??= setTimeout(() => {
         counting = undefined;
@@ -45,36 +43,23 @@ export function useChannel<T>(name: string, onMessage: (message: ChannelMessage<
           (number) => !over && setAudience(number),
           () => undefined,
         );
-      }, 300);
+      }, COUNT_EVERY_MS);
     };
-    let past: Promise<void> | undefined;
-    const waiting: ChannelMessage<T>[] = [];
-    const live = (next: ChannelState) => {
-      if (over) return;
-      setState(next);
-      if (next.status !== "live") return;
-      count();
-      // The past is read once; after a lost connection the node fills the hole by itself.
-      past ??= (async () => {
-        const kept = (await opened?.history().catch(() => [])) ?? [];
-        kept.forEach(take);
-        past = Promise.resolve();
-        waiting.splice(0).forEach(take);
-        ready = true;
-      })();
-    };
-    let ready = false;
-    void channels()
-      .open<T>(name, {
-        onMessage: (message) => (ready ? take(message) : waiting.push(message)),
-        onState: live,
-        onPresence: count,
-      })
-      .then((it) => {
-        if (over) return it.close();
-        opened = it;
-        setChannel(it);
-      });
+    const opening = channels().open<T>(name, {
+      past: PAST,
+      onMessage: (message) => !over && latest.current(message),
+      onState: (next) => {
+        if (over) return;
+        setState(next);
+        if (next.status === "live") count();
+      },
+      onPresence: count,
+    });
+    void opening.then((it) => {
+      if (over) return it.close();
+      opened = it;
+      setChannel(it);
+    });
     return () => {
       over = true;
       clearTimeout(counting);

@@ -29,6 +29,8 @@ const COPY_OF = "tandem.chat.id";
 const TYPING = "tandem.typing";
 const TYPING_FOR_MS = 3000;
 const LONGEST = 4000;
+/** Lines from before that whoever comes later is shown. */
+const PAST = 100;
 
 export interface Chat {
   lines: readonly ChatLine[];
@@ -146,32 +148,19 @@ function useRoomChannel(session: RoomSession, roomName: string, add: (line: Chat
     address.protocol = address.protocol.replace("ws", "http");
     const connection = new Channels(address, async () => session.admission?.token ?? admission.token);
     let over = false;
-    let caughtUp = false;
-    const show = (data: unknown, isNews: boolean) => {
-      const said = readSaid(data);
-      if (!said || over) return;
-      const mine = said.identity === session.room.localParticipant.identity;
-      add({ id: said.id, from: said.name || said.identity, mine, text: said.text, at: said.at }, isNews);
-    };
     const opening = connection.open<Said>(`room:${roomName}`, {
-      onMessage: ({ data }) => show(data, caughtUp),
-      onState: (state) => {
+      past: PAST,
+      onMessage: ({ data, past }) => {
+        const said = readSaid(data);
+        if (!said || over) return;
+        const mine = said.identity === session.room.localParticipant.identity;
+        add({ id: said.id, from: said.name || said.identity, mine, text: said.text, at: said.at }, !past);
+      },
+      onState: ({ status }) => {
         if (over) return;
         setTrouble(
-          state.status === "ended"
-            ? "Messages of this room are not kept: those who come later will not see them."
-            : null,
+          status === "ended" ? "Messages of this room are not kept: those who come later will not see them." : null,
         );
-        if (state.status !== "live" || caughtUp) return;
-        void opening
-          .then((it) => it.history())
-          .then(
-            (past) => {
-              past.forEach(({ data }) => show(data, false));
-              caughtUp = true;
-            },
-            () => undefined, // The next connection tries again.
-          );
       },
     });
     void opening.then((it) => {

@@ -120,6 +120,15 @@ describe("notifications", () => {
     await ben.page.getByLabel("Text").fill("At one?");
     await ben.page.getByRole("button", { name: "Send" }).click();
     await ana.page.getByTestId("note").getByText("At one?").waitFor();
+    // To oneself too, and one hears on afterwards.
+    await ana.page.getByLabel("To", { exact: true }).fill("ana-maria");
+    await ana.page.getByLabel("Title").fill("Remember");
+    await ana.page.getByLabel("Text").fill("Keys");
+    await ana.page.getByRole("button", { name: "Send" }).click();
+    await ana.page.getByTestId("note").getByText("Keys").waitFor();
+    await ben.page.getByLabel("Text").fill("Or at two?");
+    await ben.page.getByRole("button", { name: "Send" }).click();
+    await ana.page.getByTestId("note").getByText("Or at two?").waitFor();
     await shot(ana.page, "notifications-light");
     await shot(ben.page, "notifications-phone-dark");
     await expectAccessible(ana.page);

@@ -1,6 +1,7 @@
 //! Options of a namespace.
 
 use super::regex::ChannelRegex;
+use crate::budget::Rate;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,15 +67,6 @@ pub struct Conflation {
     /// Subscribers get at most one publication (of each key) in this time, the newest one. Zero:
     /// only slow subscribers miss any.
     pub interval: Duration,
-}
-
-/// So many in a time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rate {
-    /// So many.
-    pub count: u32,
-    /// In this time.
-    pub per: Duration,
 }
 
 /// What a namespace allows and keeps. Off is the default of everything.

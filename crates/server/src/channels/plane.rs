@@ -3,13 +3,14 @@
 use super::mail::{Hello, Mail, Waiter};
 use super::operate::{Act, Operation, Whose};
 use super::stats::PlaneStats;
+use super::users::{Deed, Entry, Users};
 use crate::config::channels::ChannelSettings;
 use crate::push::Push;
 use crate::store::Store;
 use axum::http::HeaderMap;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use tandem_hub::channel::{Body, Channel, ChannelId, Delivery, Page, Position, Published, Query, Recovered};
 use tandem_hub::code::{Disconnect, ErrorCode};
 use tandem_hub::lane::{Lane, lane_of, lane_of_id};
@@ -29,7 +30,7 @@ pub struct Plane {
     /// Connections over plain HTTP, by their secret session id.
     emulated: Mutex<HashMap<Arc<str>, (u16, ConnKey)>>,
     /// Connections in service by user.
-    users: Mutex<HashMap<Arc<str>, u32>>,
+    users: Users,
     /// Users that are kept out, and until when.
     blocked: Mutex<HashMap<String, u64>>,
     no_headers: Arc<HeaderMap>,
@@ -78,7 +79,7 @@ impl Plane {
             store: OnceLock::new(),
             push: OnceLock::new(),
             emulated: Mutex::default(),
-            users: Mutex::default(),
+            users: Users::new(settings.client.user_connection_limit, settings.client.user_rates),
             blocked: Mutex::default(),
             no_headers: Arc::default(),
             settings,
@@ -278,30 +279,28 @@ impl Plane {
         let now = self.now_ms();
         let left = self.lanes().map(|mut lane| lane.sweep(now)).sum::<usize>();
         self.stats.set_channels(left as u64);
+        self.users.sweep(Instant::now());
     }
 
-    /// A connection of this user came in. `false` if the user has as many as it may.
+    /// A connection of this user wants in; it is counted if it may.
     #[must_use]
-    pub fn entered(&self, user: &Arc<str>, limit: usize) -> bool {
-        self.stats.connected();
-        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = users.entry(Arc::clone(user)).or_default();
-        if limit > 0 && !user.is_empty() && *count as usize >= limit {
-            return false;
+    pub fn enter(&self, user: &Arc<str>, now: Instant) -> Entry {
+        let entry = self.users.enter(user, now);
+        if matches!(entry, Entry::Open) {
+            self.stats.connected();
         }
-        *count += 1;
-        true
+        entry
     }
 
     /// It is gone.
     pub fn left(&self, user: &Arc<str>) {
-        let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = users.get_mut(user) {
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                users.remove(user);
-            }
-        }
+        self.users.leave(user);
+    }
+
+    /// Whether this user may do that once more at this time.
+    #[must_use]
+    pub fn user_may(&self, user: &str, deed: Deed, now: Instant) -> bool {
+        self.users.may(user, deed, now)
     }
 
     /// Ends all connections of a user but one: each user has one at a time.
@@ -318,9 +317,7 @@ impl Plane {
     /// Connections in service, and different users with a name.
     #[must_use]
     pub fn population(&self) -> (u64, u64) {
-        let users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
-        let named = users.keys().filter(|user| !user.is_empty()).count();
-        (users.values().map(|count| u64::from(*count)).sum(), named as u64)
+        self.users.population()
     }
 
     /// Nobody of this name comes in, until that time (seconds since 1970; 0 for ever).

@@ -11,6 +11,6 @@ mod tests;
 pub(super) mod tree;
 
 pub use settings::{
-    ChannelSettings, ClientProxyNames, ClientSettings, HttpApiSettings, ProxySettings, WebSocketSettings,
+    ChannelSettings, ClientProxyNames, ClientSettings, HttpApiSettings, ProxySettings, UserRates, WebSocketSettings,
 };
 pub use span::Span;

@@ -6,7 +6,7 @@ use super::super::{Config, ConfigError};
 use super::raw::{DEFAULT_PROXY, Proxy};
 use super::settings::{
     ChannelSettings, ClientProxyNames, ClientSettings, HttpApiSettings, OriginPattern, Personal, ProxySettings,
-    RpcProxies, WebSocketSettings,
+    RpcProxies, UserRates, WebSocketSettings,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use std::collections::{BTreeMap, HashMap};
@@ -88,6 +88,11 @@ impl Config {
             queue_max_size: client.queue_max_size,
             channel_limit: client.channel_limit,
             user_connection_limit: client.user_connection_limit,
+            user_rates: UserRates {
+                connects: client.user_rate.connects.rate(),
+                commands: client.user_rate.commands.rate(),
+                publications: client.user_rate.publications.rate(),
+            },
             history_max_publication_limit: client.history_max_publication_limit,
             recovery_max_publication_limit: client.recovery_max_publication_limit,
             personal_channel_single_connection: client.subscribe_to_user_personal_channel.single_connection,

@@ -107,6 +107,11 @@ const CLIENT: &[Field] = &[
     number("recovery_max_publication_limit", "Publications recovered at once; who missed more recovers nothing."),
     number("concurrency", "Accepted for the sake of old files; commands of a connection are done in order."),
     field(
+        "user_rate",
+        Kind::Section(&[USER_RATES]),
+        "How often one user may do things, on all connections to this node together.",
+    ),
+    field(
         "subscribe_to_user_personal_channel",
         Kind::Section(&[PERSONAL]),
         "A channel for each user, subscribed by the server.",
@@ -220,6 +225,12 @@ const CONFLATION: &[Field] = &[
     text("tag", "latest_per_key: the newest with each value of this tag stays."),
     number("depth", "drop_oldest: so many may wait."),
     time("interval", "Readers get something this often at most. 0: as fast as they can."),
+];
+
+const USER_RATES: &[Field] = &[
+    field("connects", Kind::Section(&[RATE]), "Connections made."),
+    field("commands", Kind::Section(&[RATE]), "Commands of any kind."),
+    field("publications", Kind::Section(&[RATE]), "Publications, to any channel."),
 ];
 
 const RATE: &[Field] = &[number("count", "So many. 0: no bound."), time("per", "In this time.")];

@@ -9,6 +9,7 @@ use super::span::Span;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use tandem_hub::budget::Rate;
 
 macro_rules! section {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty = $default:expr,)* }) => {
@@ -46,6 +47,7 @@ section! {
         history_max_publication_limit: usize = 300,
         recovery_max_publication_limit: usize = 300,
         concurrency: usize = 0,
+        user_rate: RawUserRates = RawUserRates::default(),
         subscribe_to_user_personal_channel: PersonalChannel = PersonalChannel::default(),
         proxy: ClientProxies = ClientProxies::default(),
     }
@@ -187,10 +189,25 @@ section! {
 }
 
 section! {
-    /// `publish_rate` of a namespace
+    /// `publish_rate` of a namespace and the like
     RawRate {
         count: u32 = 0,
         per: Span = Span::seconds(1),
+    }
+}
+
+impl RawRate {
+    pub(super) fn rate(&self) -> Option<Rate> {
+        (self.count > 0).then_some(Rate { count: self.count, per: self.per.0 })
+    }
+}
+
+section! {
+    /// `client.user_rate`
+    RawUserRates {
+        connects: RawRate = RawRate::default(),
+        commands: RawRate = RawRate::default(),
+        publications: RawRate = RawRate::default(),
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
+use tandem_hub::budget::Rate;
 use tandem_hub::namespace::{NamespaceOptions, Namespaces};
 
 /// Everything the doors of channels need to know.
@@ -64,6 +65,8 @@ pub struct ClientSettings {
     pub channel_limit: usize,
     /// Connections of one user; 0 for no bound.
     pub user_connection_limit: usize,
+    /// How often one user may do things.
+    pub user_rates: UserRates,
     /// Publications in one answer; 0 for no bound.
     pub history_max_publication_limit: usize,
     /// Publications recovered at once; 0 for no bound.
@@ -72,6 +75,15 @@ pub struct ClientSettings {
     pub personal_channel_single_connection: bool,
     /// Backends asked about connections.
     pub proxy: ClientProxyNames,
+}
+
+/// How often one user may do things, on all connections together; `None` for no bound.
+#[derive(Debug, Clone, Copy, Default)]
+#[allow(missing_docs)] // the settings' names
+pub struct UserRates {
+    pub connects: Option<Rate>,
+    pub commands: Option<Rate>,
+    pub publications: Option<Rate>,
 }
 
 /// Backends asked about connections, by name.

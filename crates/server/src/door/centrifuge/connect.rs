@@ -5,7 +5,7 @@ use super::id::new_id;
 use super::job::{Job, Outcome};
 use super::session::Stage;
 use crate::auth::channel::{ConnectionClaims, TokenError};
-use crate::channels::Extra;
+use crate::channels::{Entry, Extra};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -76,13 +76,13 @@ impl Desk {
             return;
         }
         let client: Arc<str> = new_id().into();
-        let limit = self.plane.settings.client.user_connection_limit;
         let user: Arc<str> = who.claims.user.as_str().into();
-        if !self.plane.entered(&user, limit) {
-            self.disconnect(key, Disconnect::CONNECTION_LIMIT, io);
-            return;
-        }
         let now = io.now();
+        match self.plane.enter(&user, now) {
+            Entry::Open => {}
+            Entry::Later(error) => return self.connect_refused(key, id, error, io),
+            Entry::Full(why) => return self.disconnect(key, why, io),
+        }
         let expires_in = self.expires_in(who.claims.expires_unix);
         let first_ping = self.first_ping();
         let grace = self.plane.settings.client.expired_close_delay;

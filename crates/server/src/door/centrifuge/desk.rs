@@ -5,7 +5,7 @@ use super::frame::{Frames, Press};
 use super::local::Local;
 use super::session::{Session, Stage};
 use super::settled::Settled;
-use crate::channels::{Hello, Mail, Plane};
+use crate::channels::{Deed, Hello, Mail, Plane};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -197,6 +197,11 @@ impl Desk {
         if id == 0 && !matches!(request, Request::Send(_)) {
             self.disconnect(key, Disconnect::BAD_REQUEST, io);
             return;
+        }
+        if self.plane.settings.client.user_rates.commands.is_some()
+            && self.peek(key).is_some_and(|s| !self.plane.user_may(&s.info.user, Deed::Command, io.now()))
+        {
+            return self.refuse(key, id, ErrorCode::TOO_MANY_REQUESTS, io);
         }
         match request {
             Request::Subscribe(request) => self.subscribe(key, id, *request, io),

@@ -3,13 +3,14 @@
 use super::desk::Desk;
 use super::frame::{info_to_wire, to_wire};
 use super::job::Job;
-use crate::channels::Waiter;
+use crate::channels::{Deed, Waiter};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Instant;
+use tandem_hub::budget::Rate;
 use tandem_hub::channel::Query;
 use tandem_hub::code::{Disconnect, ErrorCode};
-use tandem_hub::namespace::{Caller, ChannelParts, DataFormat, NamespaceOptions, Rate};
+use tandem_hub::namespace::{Caller, ChannelParts, DataFormat, NamespaceOptions};
 use tandem_hub::publication::Draft;
 use tandem_net::stream_loop::{ConnKey, Io};
 use tandem_wire::centrifuge::{
@@ -90,9 +91,7 @@ impl Desk {
         if let Err(error) = check_data(&draft.data, options) {
             return self.refuse(key, id, error, io);
         }
-        if let Some(rate) = options.publish_rate
-            && !self.within(key, rate, io.now())
-        {
+        if !self.may_once_more(key, options.publish_rate, io.now()) {
             return self.refuse(key, id, ErrorCode::TOO_MANY_REQUESTS, io);
         }
         let Some(session) = self.session(key) else { return };
@@ -110,20 +109,14 @@ impl Desk {
         }
     }
 
-    /// Takes one publication from the connection's budget.
-    fn within(&mut self, key: ConnKey, rate: Rate, now: Instant) -> bool {
+    /// Takes one publication from the budgets of the connection and its user.
+    fn may_once_more(&mut self, key: ConnKey, rate: Option<Rate>, now: Instant) -> bool {
         let Some(session) = self.session(key) else { return false };
-        let rare = &mut session.rare;
-        let most = f64::from(rate.count);
-        let since = rare.publish_counted.map(|at| now.saturating_duration_since(at));
-        let earned = since.map_or(most, |since| since.as_secs_f64() / rate.per.as_secs_f64().max(0.001) * most);
-        rare.publish_tokens = (rare.publish_tokens + earned).min(most);
-        rare.publish_counted = Some(now);
-        let enough = rare.publish_tokens >= 1.0;
-        if enough {
-            rare.publish_tokens -= 1.0;
+        if rate.is_some_and(|rate| !session.rare.publications.take(rate, now)) {
+            return false;
         }
-        enough
+        self.plane.settings.client.user_rates.publications.is_none()
+            || self.peek(key).is_some_and(|s| self.plane.user_may(&s.info.user, Deed::Publication, now))
     }
 
     /// Who is in a channel.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
+use tandem_hub::budget::Budget;
 use tandem_hub::channel::ChannelId;
 use tandem_hub::namespace::{Capability, NamespaceOptions};
 use tandem_hub::publication::ClientInfo;
@@ -81,9 +82,8 @@ pub(super) struct Rare {
     pub(super) connected_unix: u64,
     /// Pings are frames of the WebSocket.
     pub(super) frame_pings: bool,
-    /// Publish budget: tokens and when they were counted.
-    pub(super) publish_tokens: f64,
-    pub(super) publish_counted: Option<Instant>,
+    /// Of namespaces that bound how often a connection publishes.
+    pub(super) publications: Budget,
 }
 
 impl Session {

@@ -7,8 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tandem_hub::namespace::{
-    ChannelRegex, Conflation, ConflationMode, DataFormat, Durability, NamespaceOptions, Namespaces, ROOM, Rate,
-    RecoveryMode,
+    ChannelRegex, Conflation, ConflationMode, DataFormat, Durability, NamespaceOptions, Namespaces, ROOM, RecoveryMode,
 };
 
 pub(super) fn namespaces(config: &Config, proxies: &Proxies) -> Result<Namespaces, ConfigError> {
@@ -85,8 +84,7 @@ fn options(path: &str, raw: &Namespace, meta: Duration, proxies: &Proxies) -> Re
         publish_proxy: proxy("publish", raw.publish_proxy_enabled, &raw.publish_proxy_name)?,
         sub_refresh_proxy: proxy("sub_refresh", raw.sub_refresh_proxy_enabled, &raw.sub_refresh_proxy_name)?,
         conflation: conflation(&at("conflation"), &raw.conflation)?,
-        publish_rate: (raw.publish_rate.count > 0)
-            .then_some(Rate { count: raw.publish_rate.count, per: raw.publish_rate.per.0 }),
+        publish_rate: raw.publish_rate.rate(),
         members_only: false,
     })
 }
