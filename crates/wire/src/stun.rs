@@ -1,9 +1,47 @@
-//! Just enough STUN (RFC 8489) to find the owner of a datagram: no allocation, no verification.
+//! STUN (RFC 8489): finding the owner of a datagram without looking closer, and whole messages for
+//! the server that answers them ([`Message`], [`Builder`]).
+
+mod address;
+mod build;
+mod message;
+
+pub use build::Builder;
+pub use message::{Attribute, Class, Malformed, Message, Method, TransactionId};
 
 /// Bytes of the header before the attributes.
 const HEADER: usize = 20;
 const MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xa4, 0x42];
-const USERNAME: u16 = 0x0006;
+const USERNAME: u16 = attribute::USERNAME;
+/// What a fingerprint is combined with (RFC 8489 §14.7).
+const FINGERPRINT_XOR: u32 = 0x5354_554e;
+/// Bytes of a MESSAGE-INTEGRITY value: HMAC-SHA1.
+const INTEGRITY: usize = 20;
+
+/// Numbers of attributes (RFC 8489 §18.3, RFC 8656 §18).
+#[allow(missing_docs)] // the RFCs' names
+pub mod attribute {
+    pub const USERNAME: u16 = 0x0006;
+    pub const MESSAGE_INTEGRITY: u16 = 0x0008;
+    pub const ERROR_CODE: u16 = 0x0009;
+    pub const UNKNOWN_ATTRIBUTES: u16 = 0x000a;
+    pub const CHANNEL_NUMBER: u16 = 0x000c;
+    pub const LIFETIME: u16 = 0x000d;
+    pub const XOR_PEER_ADDRESS: u16 = 0x0012;
+    pub const DATA: u16 = 0x0013;
+    pub const REALM: u16 = 0x0014;
+    pub const NONCE: u16 = 0x0015;
+    pub const XOR_RELAYED_ADDRESS: u16 = 0x0016;
+    pub const REQUESTED_ADDRESS_FAMILY: u16 = 0x0017;
+    pub const EVEN_PORT: u16 = 0x0018;
+    pub const REQUESTED_TRANSPORT: u16 = 0x0019;
+    pub const DONT_FRAGMENT: u16 = 0x001a;
+    pub const XOR_MAPPED_ADDRESS: u16 = 0x0020;
+    pub const RESERVATION_TOKEN: u16 = 0x0022;
+    pub const ADDITIONAL_ADDRESS_FAMILY: u16 = 0x8000;
+    pub const ADDRESS_ERROR_CODE: u16 = 0x8001;
+    pub const SOFTWARE: u16 = 0x8022;
+    pub const FINGERPRINT: u16 = 0x8028;
+}
 
 /// Whether a datagram is a STUN message: first byte 0 to 3 (RFC 7983), magic cookie, and a length
 /// that is a multiple of four and fits the datagram.
