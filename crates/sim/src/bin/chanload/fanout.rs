@@ -10,8 +10,12 @@ use std::rc::Rc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep, sleep_until};
+
+/// Handshakes under way at once.
+const AT_ONCE: usize = 64;
 
 #[derive(clap::Args)]
 pub(crate) struct Fanout {
@@ -47,10 +51,19 @@ impl Fanout {
         let seen = Rc::new(Seen::default());
         seen.measuring_since.set(u64::MAX);
         let before = private_bytes(&target.pids);
-        for id in 0..self.subscribers {
-            let mut stream = target.connect().await?;
-            target.enter(&mut stream, id, true).await?;
-            tokio::task::spawn_local(listen(stream, Rc::clone(&seen), target.dialect));
+        let gate = Rc::new(Semaphore::new(AT_ONCE));
+        let entering = (0..self.subscribers).map(|id| {
+            let (target, gate, seen) = (Rc::clone(&target), Rc::clone(&gate), Rc::clone(&seen));
+            tokio::task::spawn_local(async move {
+                let _slot = gate.acquire().await;
+                let mut stream = target.connect().await?;
+                target.enter(&mut stream, id, true).await?;
+                tokio::task::spawn_local(listen(stream, seen, target.dialect));
+                io::Result::Ok(())
+            })
+        });
+        for task in entering.collect::<Vec<_>>() {
+            task.await??;
         }
         let mut publisher = target.connect().await?;
         target.enter(&mut publisher, usize::MAX, false).await?;
