@@ -41,10 +41,17 @@ impl<M, H> Mailbox<M, H> {
     }
 
     fn put(&self, item: Item<M, H>) {
+        self.put_quietly(item);
+        self.wake();
+    }
+
+    fn put_quietly(&self, item: Item<M, H>) {
         let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
         items.push_back(item);
         self.depth.store(items.len(), Ordering::Relaxed);
-        drop(items);
+    }
+
+    fn wake(&self) {
         if !self.awake.swap(true, Ordering::AcqRel) {
             let _ = self.waker.wake();
         }
@@ -114,6 +121,19 @@ impl<M, H> LoopHandle<M, H> {
     /// for answers somebody waits for. Overshoots the bound by what is under way at that moment.
     pub fn push(&self, mail: M) {
         self.mailbox.put(Item::Mail(mail));
+    }
+
+    /// The same, of several: the loop takes them together, so that what goes to one connection goes
+    /// in one write. [`LoopHandle::wake`] must follow.
+    pub fn push_quietly(&self, mail: M) {
+        self.mailbox.put_quietly(Item::Mail(mail));
+    }
+
+    /// The loop looks into its mailbox, if anything is there.
+    pub fn wake(&self) {
+        if self.mailbox.depth.load(Ordering::Relaxed) > 0 {
+            self.mailbox.wake();
+        }
     }
 
     /// Hands a connection over.

@@ -1,7 +1,7 @@
 //! The connections of one loop and what may be done with them.
 
 use super::ConnKey;
-use super::outbox::Outbox;
+use super::outbox::{Outbox, Scratch};
 use bytes::Bytes;
 use mio::net::TcpStream;
 use mio::{Interest, Registry, Token};
@@ -78,7 +78,7 @@ pub struct Io {
     timers: BinaryHeap<Reverse<(Instant, ConnKey)>>,
     alarm: Option<Instant>,
     registry: Registry,
-    scratch: Vec<u8>,
+    scratch: Scratch,
     now: Instant,
     index: u16,
     outbox_bytes: usize,
@@ -97,7 +97,7 @@ impl Io {
             timers: BinaryHeap::new(),
             alarm: None,
             registry,
-            scratch: Vec::new(),
+            scratch: Scratch::default(),
             now,
             index,
             outbox_bytes,
@@ -331,6 +331,7 @@ impl Io {
 
     /// Writes what waits, one call per connection where the other ends keep up.
     pub(crate) fn flush(&mut self) {
+        self.scratch.clear();
         let mut dirty = std::mem::take(&mut self.dirty);
         for index in dirty.drain(..) {
             let Some(key) = self.key_of(index as usize) else { continue };

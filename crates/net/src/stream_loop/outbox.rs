@@ -7,6 +7,54 @@ use std::io::{self, Write};
 /// Frames smaller than this together are copied side by side and written with one plain call.
 const COPY_BELOW: usize = 16 * 1024;
 
+/// Place for so many more is made with the second frame.
+const BURST: usize = 7;
+
+/// Frames side by side, and which they are: whoever hears the same channels is written the same
+/// bytes. Good for one flush of a loop, in which no frame is made.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    bytes: Vec<u8>,
+    /// Address and length of each.
+    frames: Vec<(usize, usize)>,
+}
+
+impl Scratch {
+    /// Addresses mean nothing any more.
+    pub(crate) fn clear(&mut self) {
+        self.frames.clear();
+    }
+
+    fn holds(&self, frames: &[Waiting]) -> bool {
+        let ours = self.frames.iter().copied();
+        self.frames.len() == frames.len() && ours.eq(frames.iter().map(Waiting::place))
+    }
+
+    /// The next frames, but for the first `skip` bytes.
+    fn gather(&mut self, frames: &[Waiting], mut skip: usize) -> &[u8] {
+        if skip > 0 || !self.holds(frames) {
+            self.bytes.clear();
+            self.frames.clear();
+            let whole = skip == 0;
+            for waiting in frames {
+                self.bytes.extend_from_slice(waiting.frame.get(skip..).unwrap_or_default());
+                self.frames.extend(whole.then(|| waiting.place()));
+                skip = 0;
+                if self.bytes.len() >= COPY_BELOW {
+                    break;
+                }
+            }
+        }
+        &self.bytes
+    }
+}
+
+impl Waiting {
+    fn place(&self) -> (usize, usize) {
+        (self.frame.as_ptr().addr(), self.frame.len())
+    }
+}
+
 /// A frame and what may replace it while it waits; 0 for nothing.
 #[derive(Debug)]
 struct Waiting {
@@ -34,6 +82,10 @@ impl Outbox {
 
     pub(crate) fn push(&mut self, frame: Bytes, replaces: u64) {
         self.bytes += frame.len();
+        // Where two wait, more follow.
+        if self.frames.len() == 1 && !self.frames.spilled() {
+            self.frames.reserve(BURST);
+        }
         self.frames.push(Waiting { frame, replaces });
     }
 
@@ -68,7 +120,7 @@ impl Outbox {
 
     /// Writes as much as the other end takes. `Ok(true)` when nothing is left. `scratch` is the
     /// loop's, to put small frames side by side.
-    pub(crate) fn write_to(&mut self, mut to: impl Write, scratch: &mut Vec<u8>, calls: &mut u64) -> io::Result<bool> {
+    pub(crate) fn write_to(&mut self, mut to: impl Write, scratch: &mut Scratch, calls: &mut u64) -> io::Result<bool> {
         while let Some(first) = self.frames.first() {
             let wanted;
             let wrote = if self.frames.len() == 1 {
@@ -77,9 +129,10 @@ impl Outbox {
                 *calls += 1;
                 to.write(rest)
             } else {
-                wanted = self.gather(scratch);
+                let together = scratch.gather(&self.frames, self.written);
+                wanted = together.len();
                 *calls += 1;
-                to.write(scratch)
+                to.write(together)
             };
             match wrote {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -96,20 +149,6 @@ impl Outbox {
             }
         }
         Ok(true)
-    }
-
-    /// Puts the next frames side by side; returns how many bytes that are.
-    fn gather(&self, scratch: &mut Vec<u8>) -> usize {
-        scratch.clear();
-        let mut skip = self.written;
-        for waiting in &self.frames {
-            scratch.extend_from_slice(waiting.frame.get(skip..).unwrap_or_default());
-            skip = 0;
-            if scratch.len() >= COPY_BELOW {
-                break;
-            }
-        }
-        scratch.len()
     }
 
     /// Everything that waits, as one buffer.
@@ -182,7 +221,7 @@ mod tests {
                 outbox.push(frame.into(), 0);
             }
             let mut got = Vec::new();
-            let (mut scratch, mut calls) = (Vec::new(), 0);
+            let (mut scratch, mut calls) = (Scratch::default(), 0);
             while !outbox.is_empty() {
                 let mut narrow = Narrow(Vec::new(), width);
                 outbox.write_to(&mut narrow, &mut scratch, &mut calls).unwrap();
@@ -194,10 +233,30 @@ mod tests {
     }
 
     #[test]
+    fn what_many_wait_for_is_put_together_once() {
+        let frames: [Bytes; 3] = [vec![1; 5].into(), vec![2; 6].into(), vec![3; 7].into()];
+        let filled = |frames: &[Bytes]| {
+            let mut outbox = Outbox::default();
+            frames.iter().for_each(|frame| outbox.push(frame.clone(), 0));
+            outbox
+        };
+        let (mut scratch, mut calls) = (Scratch::default(), 0);
+        for (some, held) in [(&frames[..], false), (&frames[..], true), (&frames[..2], false), (&frames[1..], false)] {
+            let mut outbox = filled(some);
+            assert_eq!(scratch.holds(&outbox.frames), held);
+            let mut all = Narrow(Vec::new(), 100);
+            assert!(outbox.write_to(&mut all, &mut scratch, &mut calls).unwrap());
+            assert_eq!(all.0, some.concat());
+        }
+        scratch.clear();
+        assert!(!scratch.holds(&filled(&frames[1..]).frames));
+    }
+
+    #[test]
     fn what_waits_may_be_replaced_but_not_what_is_on_its_way() {
         let mut outbox = Outbox::default();
         outbox.push("aaaa".into(), 7);
-        let (mut scratch, mut calls) = (Vec::new(), 0);
+        let (mut scratch, mut calls) = (Scratch::default(), 0);
         outbox.write_to(Narrow(Vec::new(), 2), &mut scratch, &mut calls).unwrap();
         assert!(!outbox.replace(&"bbbb".into(), 7));
         outbox.push("bbbb".into(), 7);

@@ -165,6 +165,9 @@ fn a_slow_reader_skips_what_has_become_old() {
     for number in 0..100_u32 {
         stage.handle.push(Tell::SendAs(key, format!("<{number}>").into(), 7, 1));
     }
+    // All of them are in before the first byte is read.
+    stage.handle.push(Tell::Wake(key, Duration::ZERO));
+    assert_eq!(stage.next(), Saw::Timer(key));
     stage.handle.push(Tell::Close(key));
     let mut text = String::new();
     ours.read_to_string(&mut text).unwrap();

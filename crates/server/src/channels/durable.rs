@@ -98,16 +98,18 @@ impl Plane {
                 let waiter = channel.abort(record.offset);
                 drop(lane);
                 if let Some(waiter) = waiter {
-                    self.answer(waiter, Err(ErrorCode::INTERNAL));
+                    self.answer_quietly(waiter, Err(ErrorCode::INTERNAL));
                 }
                 continue;
             }
             let Some(done) = channel.commit(record.offset, now) else { continue };
-            self.show(done.delivery);
+            self.show_quietly(done.delivery);
             drop(lane);
             self.stats.published(1);
-            self.answer(done.waiter, Ok(done.position));
+            self.answer_quietly(done.waiter, Ok(done.position));
         }
+        // All together: subscribers of several get them in one write.
+        self.wake_loops();
     }
 
     /// Everything on disk that is still worth having, channel by channel.

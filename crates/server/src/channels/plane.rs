@@ -173,12 +173,19 @@ impl Plane {
     }
 
     /// A publication everybody may see: to the loops, and to whoever is away.
-    pub(super) fn show(&self, delivery: Delivery) {
+    fn show(&self, delivery: Delivery) {
+        self.show_quietly(delivery);
+        self.wake_loops();
+    }
+
+    /// The same, of several; [`Plane::wake_loops`] must follow.
+    pub(super) fn show_quietly(&self, delivery: Delivery) {
         if let (Some(push), Body::Publication(publication, _)) = (self.push.get(), &delivery.body) {
             push.published(&delivery.name, publication);
         }
-        let heard = !delivery.loops.is_empty();
-        self.deliver(heard.then_some(delivery));
+        if !delivery.loops.is_empty() {
+            self.deliver_quietly(delivery);
+        }
     }
 
     /// Gives the plane somebody who reaches people that are away, once.
@@ -189,22 +196,33 @@ impl Plane {
     /// Sends to the loops with subscribers. Called under the lane's lock, so that every loop sees
     /// the channel's deliveries in one order.
     pub(super) fn deliver(&self, delivery: Option<Delivery>) {
-        let (Some(delivery), Some(loops)) = (delivery, self.loops.get()) else { return };
+        let Some(delivery) = delivery else { return };
+        self.deliver_quietly(delivery);
+        self.wake_loops();
+    }
+
+    fn deliver_quietly(&self, delivery: Delivery) {
+        let Some(loops) = self.loops.get() else { return };
         let delivery = Arc::new(delivery);
         for index in &delivery.loops {
             if let Some(handle) = loops.get(*index) {
-                handle.push(Mail::Broadcast(Arc::clone(&delivery)));
+                handle.push_quietly(Mail::Broadcast(Arc::clone(&delivery)));
             }
         }
     }
 
-    /// Answers whoever waits.
-    pub(super) fn answer(&self, waiter: Waiter, result: Result<Position, ErrorCode>) {
+    /// The loops look at what was sent to them.
+    pub(super) fn wake_loops(&self) {
+        self.loops().for_each(LoopHandle::wake);
+    }
+
+    /// Answers whoever waits; [`Plane::wake_loops`] must follow.
+    pub(super) fn answer_quietly(&self, waiter: Waiter, result: Result<Position, ErrorCode>) {
         match waiter {
             Waiter::Nobody => {}
             Waiter::Session(index, key, id) => {
                 if let Some(handle) = self.loops.get().and_then(|loops| loops.get(index)) {
-                    handle.push(Mail::Answer(key, id, result));
+                    handle.push_quietly(Mail::Answer(key, id, result));
                 }
             }
             Waiter::Call(sender) => {

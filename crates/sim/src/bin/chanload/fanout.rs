@@ -15,7 +15,7 @@ use tokio::task::LocalSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 /// Handshakes under way at once.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 8;
 
 #[derive(clap::Args)]
 pub(crate) struct Fanout {
