@@ -15,5 +15,7 @@ export {
   type Opened,
 } from "./devices.js";
 export { Channels, type Channel, type ChannelListeners, type ChannelMessage, type ChannelState } from "./channel.js";
+export { DirectCall, type DirectKind, type DirectPath, type DirectState } from "./direct/call.js";
+export { type DirectSource } from "./direct/link.js";
 export { support, type Support } from "./support.js";
 export { TandemError, type ErrorCode } from "./errors.js";

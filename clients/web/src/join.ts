@@ -1,3 +1,4 @@
+import type { DirectKind } from "./direct/call.js";
 import { httpError, nameOf, TandemError } from "./errors.js";
 
 /** Whom to let into which room. */
@@ -7,6 +8,11 @@ export interface JoinRequest {
   name: string;
   /** A token that somebody who may invite has made; needed where rooms are not open to everybody. */
   invitation?: string;
+  /**
+   * How people in the room reach each other; whoever makes the room decides. `p2p`: two people
+   * directly, more through the node. `mesh`: up to four hear each other directly. Absent: through the node.
+   */
+  kind?: DirectKind;
 }
 
 /** The node's answer: an address, a token for it and what the token stands for. */

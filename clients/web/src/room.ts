@@ -1,4 +1,5 @@
 import type { Room, RoomEvent, ScreenShareCaptureOptions } from "livekit-client";
+import { DirectCall, type DirectKind } from "./direct/call.js";
 import { asDeviceError, type DeviceKind } from "./devices.js";
 import { nameOf, TandemError } from "./errors.js";
 import type { Admission } from "./join.js";
@@ -27,6 +28,8 @@ export interface RoomSessionOptions {
   devices?: Partial<Record<DeviceKind, string>>;
   /** Called when a device could not be opened. The session goes on without it. */
   onDeviceError?: (source: "microphone" | "camera", error: TandemError) => void;
+  /** Direct connections take the way through a relay, where addresses shall stay private. */
+  relayOnly?: boolean;
 }
 
 type Admit = (signal: AbortSignal) => Promise<Admission>;
@@ -40,6 +43,8 @@ export class RoomSession {
   readonly room: Room;
   readonly #admit: Admit;
   readonly #options: RoomSessionOptions;
+  readonly #events: typeof RoomEvent;
+  #direct: DirectCall | null = null;
   readonly #listeners = new Set<() => void>();
   readonly #hurry = new EventTarget();
   #admission: Admission | undefined;
@@ -84,6 +89,7 @@ export class RoomSession {
     this.room = room;
     this.#admit = admit;
     this.#options = options;
+    this.#events = events;
     room.on(events.Reconnecting, () => this.#set({ status: "reconnecting" }));
     room.on(events.SignalReconnecting, () => this.#set({ status: "reconnecting" }));
     room.on(events.Reconnected, () => this.#set({ status: "connected" }));
@@ -97,6 +103,11 @@ export class RoomSession {
   /** What the room was last entered with: its token opens the room's channel too. */
   get admission(): Admission | undefined {
     return this.#admission;
+  }
+
+  /** The direct connections beside the room, where the room is of a kind that has them. */
+  get direct(): DirectCall | null {
+    return this.#direct;
   }
 
   get wish(): MediaWish {
@@ -126,6 +137,7 @@ export class RoomSession {
   /** Leaves for good. */
   async leave(): Promise<void> {
     this.#work?.abort();
+    this.#direct?.close();
     this.#set({ status: "left" });
     await this.room.disconnect();
   }
@@ -200,9 +212,18 @@ export class RoomSession {
       signal.removeEventListener("abort", giveUp);
       this.#entering = false;
     }
+    this.#connectDirectly();
     this.#set({ status: "connected" });
     // Not awaited: a permission question may stay open for minutes while the meeting goes on.
     void this.#restoreDevices();
+  }
+
+  #connectDirectly(): void {
+    const kind = kindOf(this.room.metadata);
+    if (!kind || this.#direct) return;
+    const iceServers = () => this.#admission?.iceServers ?? [];
+    const { relayOnly = false } = this.#options;
+    this.#direct = new DirectCall(this.room, this.#events, { kind, iceServers, relayOnly });
   }
 
   /** Opens what the wish says. Both at once, so that the browser asks one question. */
@@ -255,6 +276,16 @@ export class RoomSession {
   #set(state: RoomState): void {
     this.#state = state;
     for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+/** The kind of a room, from what the node keeps about it. */
+function kindOf(metadata: string | undefined): DirectKind | null {
+  try {
+    const kind = (JSON.parse(metadata || "{}") as { kind?: unknown } | null)?.kind;
+    return kind === "p2p" || kind === "mesh" ? kind : null;
+  } catch {
+    return null;
   }
 }
 

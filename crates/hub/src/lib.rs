@@ -18,3 +18,4 @@ pub mod filter;
 pub mod lane;
 pub mod namespace;
 pub mod publication;
+pub mod rendezvous;

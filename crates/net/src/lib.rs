@@ -15,6 +15,7 @@ mod shard_loop;
 mod start;
 pub mod stream_loop;
 pub mod tcp;
+pub mod turn;
 mod udp;
 
 pub use mailbox::{Mail, Mailbox, Outbox, ShardHandle, Shards, TcpPath};

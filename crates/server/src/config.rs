@@ -13,7 +13,7 @@ pub use error::ConfigError;
 pub use options::{Kind, Setting, unknown_environment};
 pub use write::{example, schema};
 
-use channels::raw;
+use channels::{Span, raw};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,6 +21,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tandem_core::Limits;
+use tandem_hub::rendezvous::{Conflict, DeskOptions};
 
 /// The settings of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +37,7 @@ pub struct Config {
     pub udp_port: u16,
     /// Media over TCP; 0 takes a free port.
     pub tcp_port: u16,
-    /// Relay; accepted, not used yet.
+    /// Relay, UDP and TCP; 0 takes a free port.
     pub turn_port: u16,
     /// Media threads; 0 for one less than the processors.
     pub shards: usize,
@@ -54,6 +55,10 @@ pub struct Config {
     pub limits: Bounds,
     /// Logs.
     pub log: Log,
+    /// Certificate.
+    pub tls: Tls,
+    /// Where people find each other.
+    pub peer: PeerSettings,
     /// Relay.
     pub turn: Turn,
     /// Notifications to closed pages.
@@ -148,11 +153,133 @@ pub struct Log {
 }
 
 /// Settings of the relay.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Turn {
+    /// There is a relay.
+    pub enabled: bool,
+    /// TLS, where there is a certificate; 0 takes a free port.
+    pub tls_port: u16,
+    /// Named to clients; part of their keys.
+    pub realm: String,
+    /// Secrets of applications that mint credentials themselves.
+    pub secrets: Vec<Secret>,
+    /// Names and passwords that do not end.
+    pub users: BTreeMap<String, Secret>,
+    /// Seconds that credentials are good for.
+    pub ttl: u32,
+    /// Ports of relay sockets, as `low-high`.
+    pub relay_ports: String,
+    /// Allocations of one user.
+    pub user_quota: u32,
+    /// Allocations of one address.
+    pub ip_quota: u32,
+    /// Allocations of all.
+    pub total_quota: u32,
+    /// Kilobits a second through one allocation; 0 for no bound.
+    pub allocation_kbps: u64,
+    /// Kilobits a second of one user; 0 for no bound.
+    pub user_kbps: u64,
     /// Relay to private and loopback addresses too; for tests.
     pub allow_private_peers: bool,
+    /// Networks that may be reached whatever else holds.
+    pub allow_peers: Vec<String>,
+    /// Networks that may not.
+    pub deny_peers: Vec<String>,
+    /// Ports that may not.
+    pub deny_ports: Vec<u16>,
+}
+
+/// Settings of the PeerJS and topics doors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct PeerSettings {
+    /// Anybody may come, without a token.
+    pub open: bool,
+    /// Who says nothing for so long is gone.
+    pub alive_timeout: Span,
+    /// How long messages wait for somebody who is not there.
+    pub expire_timeout: Span,
+    /// Peers at once; 0 for no bound.
+    pub concurrent_limit: usize,
+    /// `/peerjs/peers` lists everybody.
+    pub allow_discovery: bool,
+    /// What happens when somebody wants an id that another has.
+    pub id_conflict: IdConflict,
+}
+
+/// What happens when somebody wants an id that another has.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum IdConflict {
+    /// The other is asked whether it is still there.
+    #[default]
+    Probe,
+    /// The other keeps it.
+    Reject,
+}
+
+impl Default for PeerSettings {
+    fn default() -> Self {
+        let options = DeskOptions::default();
+        Self {
+            open: false,
+            alive_timeout: Span(options.alive_timeout),
+            expire_timeout: Span(options.expire_timeout),
+            concurrent_limit: options.concurrent_limit,
+            allow_discovery: false,
+            id_conflict: IdConflict::Probe,
+        }
+    }
+}
+
+impl PeerSettings {
+    /// As the desk takes them.
+    #[must_use]
+    pub fn options(&self) -> DeskOptions {
+        DeskOptions {
+            alive_timeout: self.alive_timeout.0,
+            expire_timeout: self.expire_timeout.0,
+            concurrent_limit: self.concurrent_limit,
+            conflict: match self.id_conflict {
+                IdConflict::Probe => Conflict::Probe,
+                IdConflict::Reject => Conflict::Reject,
+            },
+        }
+    }
+}
+
+/// The certificate of this node, PEM.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tls {
+    /// The chain.
+    pub certificate: Option<PathBuf>,
+    /// Its key.
+    pub key: Option<PathBuf>,
+}
+
+impl Default for Turn {
+    fn default() -> Self {
+        Self {
+            enabled: true,
+            tls_port: 5349,
+            realm: "tandem".to_owned(),
+            secrets: Vec::new(),
+            users: BTreeMap::new(),
+            ttl: 24 * 3600,
+            relay_ports: "49152-65535".to_owned(),
+            user_quota: 16,
+            ip_quota: 512,
+            total_quota: 20_000,
+            allocation_kbps: 0,
+            user_kbps: 0,
+            allow_private_peers: false,
+            allow_peers: Vec::new(),
+            deny_peers: Vec::new(),
+            deny_ports: Vec::new(),
+        }
+    }
 }
 
 /// Settings of notifications to closed pages (Web Push).
@@ -188,6 +315,8 @@ impl Default for Config {
             room: Room::default(),
             limits: Bounds::default(),
             log: Log::default(),
+            tls: Tls::default(),
+            peer: PeerSettings::default(),
             turn: Turn::default(),
             push: PushSettings::default(),
             client: raw::Client::default(),
@@ -258,6 +387,7 @@ impl Config {
         // From the text again: only then do errors have a line.
         let config: Self = serde_yaml_ng::from_str(text).map_err(invalid)?;
         config.channel_settings()?;
+        crate::relay::settings(&config.turn, "").map_err(|error| ConfigError::Invalid(error.to_string()))?;
         Ok(config)
     }
 

@@ -5,5 +5,6 @@ pub mod api;
 pub mod centrifuge;
 pub mod echo;
 pub mod livekit;
+pub mod rendezvous;
 pub mod twirp;
 mod upgrade;

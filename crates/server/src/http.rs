@@ -5,9 +5,9 @@ mod serve;
 pub(crate) use serve::take_over;
 pub use serve::{Server, Slot, listen};
 
-use crate::door::{admin, api, centrifuge, echo, livekit, twirp};
+use crate::door::{admin, api, centrifuge, echo, livekit, rendezvous, twirp};
 use crate::node::Node;
-use crate::{app, join, openapi, push};
+use crate::{app, join, openapi, push, relay};
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::ACCEPT;
@@ -68,6 +68,8 @@ pub fn router(node: Arc<Node>) -> Router {
         .merge(openapi::routes())
         .merge(push::routes())
         .merge(join::routes())
+        .merge(relay::routes())
+        .merge(rendezvous::routes())
         .fallback(other)
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(cors)

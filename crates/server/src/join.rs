@@ -24,7 +24,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Instant;
-use tandem_core::{Code, Grant, Identity, Permissions, Reject, RoomName, SidGenerator};
+use tandem_core::{Code, Grant, Identity, Permissions, Reject, RoomName, RoomOptions, SidGenerator};
 
 /// Longest request, bytes: two names and an invitation.
 const REQUEST_BYTES: usize = 64 * 1024;
@@ -51,6 +51,29 @@ struct Request {
     name: String,
     #[serde(default)]
     invitation: Option<String>,
+    /// How people in the room reach each other; counts for whoever makes the room.
+    #[serde(default)]
+    kind: Option<Kind>,
+}
+
+/// A room whose members connect directly. Pages read it from the room's metadata.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    /// Two people directly, more through the node.
+    P2p,
+    /// Up to four hear each other directly.
+    Mesh,
+}
+
+impl Kind {
+    fn metadata(self) -> String {
+        let name = match self {
+            Self::P2p => "p2p",
+            Self::Mesh => "mesh",
+        };
+        json!({"kind": name}).to_string()
+    }
 }
 
 fn join(
@@ -99,6 +122,12 @@ fn admit(node: &Node, headers: &HeaderMap, body: &[u8]) -> Result<Value, Reject>
     let room = room_name(&request.room)?;
     let name = display_name(&request.name, node.limits.name_bytes)?;
     let mut grant = invited(node, headers, &request, &room)?;
+    if let Some(kind) = request.kind {
+        let options = grant.room_options.get_or_insert_with(RoomOptions::default);
+        if options.metadata.is_empty() {
+            options.metadata = kind.metadata();
+        }
+    }
     let identity = identity(&name)?;
     let url = socket_address(headers)?;
     grant.identity = Some(identity.clone());
@@ -107,13 +136,17 @@ fn admit(node: &Node, headers: &HeaderMap, body: &[u8]) -> Result<Value, Reject>
     grant.permissions.can_update_metadata = true;
     let token = node.keys.sign(&auth::Claims { nbf: Some(node.now_unix()), ..auth::Claims::of(&grant) });
     let token = token.ok_or_else(|| Reject::new(Code::Internal, "This server has no key to sign with."))?;
+    let ice_servers = node
+        .relay
+        .as_ref()
+        .map_or_else(Vec::new, |relay| relay.ice_servers(identity.as_str(), headers, node.now_unix()).to_json());
     Ok(json!({
         "url": url,
         "token": token,
         "room": room.as_str(),
         "identity": identity.as_str(),
         "name": name,
-        "ice_servers": [],
+        "ice_servers": ice_servers,
     }))
 }
 

@@ -18,6 +18,7 @@ pub mod channels;
 /// What the binary needs of the crates below to wire a node together.
 pub mod parts {
     pub use tandem_core::{Command, Identity, Notice, RoomName};
+    pub use tandem_net::turn;
     pub use tandem_net::{ShardOptions, Shards, Started, start_shards, tcp};
 }
 
@@ -33,4 +34,5 @@ pub mod node;
 pub mod openapi;
 mod payload;
 pub mod push;
+pub mod relay;
 pub mod store;

@@ -1,6 +1,7 @@
 //! What the node counts, as Prometheus text.
 
 use crate::channels::Plane;
+use crate::relay::Relay;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,6 +22,9 @@ pub enum Door {
     Centrifuge,
     Api,
     Push,
+    Relay,
+    PeerJs,
+    Topics,
 }
 
 impl Door {
@@ -33,6 +37,9 @@ impl Door {
             Self::Centrifuge => "centrifuge",
             Self::Api => "api",
             Self::Push => "push",
+            Self::Relay => "relay",
+            Self::PeerJs => "peerjs",
+            Self::Topics => "topics",
         }
     }
 }
@@ -92,11 +99,14 @@ impl Metrics {
 
     /// Everything as text (Prometheus exposition format 0.0.4).
     #[must_use]
-    pub fn text(&self, shards: &[(ShardStats, LoopStats)], channels: &Plane) -> String {
+    pub fn text(&self, shards: &[(ShardStats, LoopStats)], channels: &Plane, relay: Option<&Relay>) -> String {
         let mut page = Page(String::new());
         self.own(&mut page);
         of_shards(&mut page, shards);
         of_channels(&mut page, channels);
+        if let Some(relay) = relay {
+            of_relay(&mut page, relay);
+        }
         page.0
     }
 
@@ -148,6 +158,39 @@ fn of_shards(page: &mut Page, shards: &[(ShardStats, LoopStats)]) {
     page.head(name, "counter", "Datagrams not processed or not sent.");
     page.value(name, "{reason=\"unknown_source\"}", shards.iter().map(|s| s.0.dropped_unknown).sum());
     page.value(name, "{reason=\"send\"}", shards.iter().map(|s| s.1.send_dropped).sum());
+}
+
+fn of_relay(page: &mut Page, relay: &Relay) {
+    let stats = relay.handle.stats();
+    for (name, kind, help, value) in [
+        ("turn_allocations", "gauge", "Relayed addresses in use.", stats.allocations),
+        ("turn_allocations_total", "counter", "Relayed addresses given.", stats.allocations_made),
+        ("turn_bindings_total", "counter", "Binding requests answered (STUN).", stats.bindings),
+        ("turn_unauthorized_total", "counter", "Requests without valid credentials.", stats.unauthorized),
+        ("turn_stale_nonces_total", "counter", "Requests that were asked to try again.", stats.stale_nonces),
+        ("turn_over_quota_total", "counter", "Requests over a bound.", stats.over_quota),
+        ("turn_throttled_total", "counter", "Requests left unanswered: too many.", stats.throttled),
+    ] {
+        page.one(&format!("tandem_{name}"), kind, help, value);
+    }
+    let both = |page: &mut Page, name: &str, help: &str, (peers, clients): (u64, u64)| {
+        page.head(name, "counter", help);
+        page.value(name, "{to=\"peer\"}", peers);
+        page.value(name, "{to=\"client\"}", clients);
+    };
+    let packets = (stats.packets_to_peers, stats.packets_to_clients);
+    both(page, "tandem_turn_packets_total", "Packets relayed.", packets);
+    both(page, "tandem_turn_bytes_total", "Bytes relayed.", (stats.bytes_to_peers, stats.bytes_to_clients));
+    let name = "tandem_turn_dropped_total";
+    page.head(name, "counter", "Packets and requests not relayed.");
+    page.value(name, "{reason=\"unpermitted\"}", stats.dropped_unpermitted);
+    page.value(name, "{reason=\"bandwidth\"}", stats.dropped_bandwidth);
+    page.value(name, "{reason=\"malformed\"}", stats.malformed);
+    let name = "tandem_turn_refused_peers_total";
+    page.head(name, "counter", "Peers that relays may not reach, by reason.");
+    for (why, count) in stats.refused() {
+        page.value(name, &format!("{{reason=\"{}\"}}", why.name()), count);
+    }
 }
 
 fn of_channels(page: &mut Page, channels: &Plane) {
@@ -230,7 +273,7 @@ mod tests {
         let shard =
             (ShardStats { rooms: 2, ..ShardStats::default() }, LoopStats { send_dropped: 3, ..LoopStats::default() });
         let channels = Plane::new(crate::config::Config::default().channel_settings().unwrap());
-        let text = metrics.text(&[shard, shard], &channels);
+        let text = metrics.text(&[shard, shard], &channels, None);
         for line in [
             "tandem_rejects_total{door=\"livekit\",code=\"unauthenticated\"} 2",
             "tandem_http_requests_total{status=\"2xx\"} 1",

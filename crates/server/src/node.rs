@@ -4,9 +4,11 @@ use crate::auth::Keys;
 use crate::auth::channel::ChannelTokens;
 use crate::channels::{ChannelParts, Plane};
 use crate::config::Config;
+use crate::door::rendezvous::Rendezvous;
 use crate::join::Gate;
 use crate::metrics::{Door, Metrics};
 use crate::push::Push;
+use crate::relay::Relay;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -36,6 +38,11 @@ pub struct Node {
     /// Tokens of channels, for doors beside their own.
     pub tokens: Arc<ChannelTokens>,
     pub(crate) push_gate: Gate,
+    /// Where people find each other.
+    pub rendezvous: Rendezvous,
+    /// The relay, if there is one.
+    pub relay: Option<Relay>,
+    pub(crate) relay_gate: Gate,
     id: String,
     started: Instant,
     sessions: AtomicU64,
@@ -48,6 +55,7 @@ impl Node {
     pub fn new(config: Config, keys: Keys, shards: Shards, plane: ChannelParts, id: String) -> Self {
         let ChannelParts { channels, tokens, push } = plane;
         let limits = config.limits();
+        let rendezvous = Rendezvous::new(config.peer.options());
         let drain = watch::Sender::new(false);
         let started = Instant::now();
         Self {
@@ -60,11 +68,20 @@ impl Node {
             push,
             tokens,
             push_gate: Gate::default(),
+            rendezvous,
+            relay: None,
+            relay_gate: Gate::default(),
             id,
             started,
             sessions: AtomicU64::new(1),
             drain,
         }
+    }
+
+    /// The same with a relay.
+    #[must_use]
+    pub fn with_relay(self, relay: Option<Relay>) -> Self {
+        Self { relay, ..self }
     }
 
     /// A name for a node, new with every start.

@@ -5,6 +5,7 @@ mod cli;
 mod config;
 mod keys;
 mod logs;
+mod relay;
 mod serve;
 mod signals;
 mod token;

@@ -2,7 +2,7 @@
 
 use crate::cli::Serve;
 use crate::signals::Stop;
-use crate::{Failure, config, keys, logs};
+use crate::{Failure, config, keys, logs, relay};
 use serde_json::json;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -10,10 +10,12 @@ use std::time::Duration;
 use tandem_server::auth::Keys;
 use tandem_server::channels::{self, Mail};
 use tandem_server::config::{Config, unknown_environment};
+use tandem_server::door::rendezvous;
 use tandem_server::http::{self, Server};
 use tandem_server::node::Node;
 use tandem_server::parts::{Command, Notice};
 use tandem_server::parts::{ShardOptions, Shards, Started, start_shards, tcp};
+use tandem_server::relay::Relay;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tracing::{info, warn};
@@ -58,16 +60,17 @@ fn allow_connections(wanted: usize) {
 async fn serve(config: Config, keys: Keys) -> Result<(), Failure> {
     // Before the ready line: whoever reads it may send a signal at once.
     let mut stop = Stop::listen()?;
-    let parts = Parts::start(&config).await?;
+    let parts = Parts::start(&config, &keys).await?;
     let ready = parts.ready();
     if config.dev {
         banner(&config, &parts);
     }
-    let Parts { http, media_tcp, shards, notices, .. } = parts;
+    let Parts { http, media_tcp, shards, notices, relay, .. } = parts;
     let id = Node::new_id();
     let channels = channels::start(&config, &keys, &id).map_err(|error| Failure(error.to_string()))?;
-    let node = Arc::new(Node::new(config, keys, shards.clone(), channels, id));
+    let node = Arc::new(Node::new(config, keys, shards.clone(), channels, id).with_relay(relay));
     tokio::spawn(count(Arc::clone(&node), notices));
+    tokio::spawn(rendezvous::keep_time(Arc::clone(&node)));
     tokio::spawn(tcp::serve(media_tcp, shards));
     let server = Server::new(Arc::clone(&node));
     tokio::spawn(async move { server.run(http).await });
@@ -87,10 +90,11 @@ struct Parts {
     shards: Shards,
     started: Started,
     notices: mpsc::Receiver<Notice>,
+    relay: Option<Relay>,
 }
 
 impl Parts {
-    async fn start(config: &Config) -> Result<Self, Failure> {
+    async fn start(config: &Config, keys: &Keys) -> Result<Self, Failure> {
         let bind = config.bind_address();
         let http = http::listen(bind, config.port)
             .await
@@ -115,7 +119,8 @@ impl Parts {
         let (shards, started) = start_shards(&options, &sender)
             .map_err(|error| Failure(format!("{error}; choose another one with --udp-port")))?;
         info!(addresses = ?started.addresses, udp = ?started.udp_ports, tcp = tcp_port, "clients are told to send media here");
-        Ok(Self { http, http_address, media_tcp, tcp_port, shards, started, notices })
+        let relay = relay::start(config, keys, media, (&started, tcp_port))?;
+        Ok(Self { http, http_address, media_tcp, tcp_port, shards, started, notices, relay })
     }
 
     /// The line that says so.
@@ -125,7 +130,7 @@ impl Parts {
             "http": self.base_url(),
             "udp": self.started.udp_ports,
             "tcp": self.tcp_port,
-            "turn": null,
+            "turn": self.relay.as_ref().map(Relay::port),
         })
     }
 

@@ -173,6 +173,12 @@ impl Server {
         all.collect()
     }
 
+    /// Whether a client has an allocation.
+    #[must_use]
+    pub fn has_allocation(&self, client: ClientId) -> bool {
+        self.clients.contains_key(&client)
+    }
+
     /// Ends all allocations of a user; says how many.
     pub fn kick(&mut self, user: &str, relays: &mut impl Relays) -> usize {
         let of_user = |allocation: &Allocation| *allocation.user == *user;

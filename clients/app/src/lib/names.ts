@@ -1,4 +1,4 @@
-import { tokenIn, type Invitation } from "./router";
+import { kindIn, tokenIn, type Invitation } from "./router";
 
 const FIRST = [
   "amber",
@@ -85,7 +85,8 @@ export function readInvitation(typed: string): Invitation | null {
   if (path) {
     try {
       const token = tokenIn(/#.*/.exec(text)?.[0] ?? "");
-      return { room: decodeURIComponent(path), ...(token ? { token } : {}) };
+      const kind = kindIn(/\?[^#\s]*/.exec(text)?.[0] ?? "");
+      return { room: decodeURIComponent(path), ...(token ? { token } : {}), ...(kind ? { kind } : {}) };
     } catch {
       return null;
     }

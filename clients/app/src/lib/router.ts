@@ -1,4 +1,5 @@
 import { useSyncExternalStore } from "react";
+import type { DirectKind } from "tandem-client";
 
 /** The pages an address can mean. */
 export type Route =
@@ -29,13 +30,14 @@ export function routeOf(path: string): Route {
 export interface Invitation {
   room: string;
   token?: string;
+  kind?: DirectKind;
 }
 
 /** The token travels behind the `#`, which browsers do not send: it stays out of every log. */
 const TOKEN = "invitation";
 
-export function meetPath({ room, token }: Invitation): string {
-  const path = `/meet/${encodeURIComponent(room)}`;
+export function meetPath({ room, token, kind }: Invitation): string {
+  const path = `/meet/${encodeURIComponent(room)}${kind ? `?kind=${kind}` : ""}`;
   return token ? `${path}#${new URLSearchParams({ [TOKEN]: token })}` : path;
 }
 
@@ -44,10 +46,17 @@ export function tokenIn(hash: string): string | undefined {
   return new URLSearchParams(hash.replace(/^#/, "")).get(TOKEN) || undefined;
 }
 
+/** How people in a room reach each other, from the query of an address. */
+export function kindIn(search: string): DirectKind | undefined {
+  const kind = new URLSearchParams(search).get("kind");
+  return kind === "p2p" || kind === "mesh" ? kind : undefined;
+}
+
 /** The link to send to others: the one that led here. */
 export function invitationLink(room: string): string {
   const token = tokenIn(location.hash);
-  return new URL(meetPath({ room, ...(token ? { token } : {}) }), location.origin).href;
+  const kind = kindIn(location.search);
+  return new URL(meetPath({ room, ...(token ? { token } : {}), ...(kind ? { kind } : {}) }), location.origin).href;
 }
 
 export function navigate(path: string): void {

@@ -9,6 +9,7 @@ import type { MenuItem } from "../ui/Menu";
 import { ThemeButton } from "../ui/ThemeButton";
 import { ConnectionBanner, SoundBanner } from "./Banner";
 import { ChatPanel } from "./ChatPanel";
+import { Direct } from "./direct";
 import { ControlBar } from "./ControlBar";
 import { DevicesDialog } from "./DeviceMenu";
 import type { Layout } from "./grid";
@@ -16,6 +17,7 @@ import { HelpDialog } from "./HelpDialog";
 import { InviteButton } from "./InviteButton";
 import { everybody, useRoomChanges } from "./live";
 import { Sound } from "./MediaElements";
+import { PathBadge } from "./PathBadge";
 import { PeoplePanel } from "./PeoplePanel";
 import { Stage } from "./Stage";
 import { StatsPanel } from "./StatsPanel";
@@ -100,45 +102,47 @@ export default function Meeting({ session, roomName, onLeft }: Props) {
 
   const { panel } = view;
   return (
-    <div className="meeting" data-panel={panel ?? undefined} data-testid="meeting" data-status={state.status}>
-      <MeetingHeader roomName={roomName} layout={view.layout} onLayout={view.toggleLayout} />
-      <div className="banners">
-        <ConnectionBanner session={session} state={state} />
-        <SoundBanner room={room} />
+    <Direct value={session.direct}>
+      <div className="meeting" data-panel={panel ?? undefined} data-testid="meeting" data-status={state.status}>
+        <MeetingHeader session={session} roomName={roomName} layout={view.layout} onLayout={view.toggleLayout} />
+        <div className="banners">
+          <ConnectionBanner session={session} state={state} />
+          <SoundBanner room={room} />
+        </div>
+        <main className="stage" aria-label="Stage">
+          <SavingData value={view.savingData}>
+            <Stage room={room} roomName={roomName} layout={view.layout} pinned={view.pinned} onPin={view.setPinned} />
+          </SavingData>
+          <Floating reactions={reactions} />
+        </main>
+        {panel && (
+          <SidePanel key={panel} panel={panel} onClose={() => view.togglePanel(panel)}>
+            {panel === "chat" && <ChatPanel chat={chat} />}
+            {panel === "people" && <PeoplePanel room={room} roomName={roomName} />}
+            {panel === "stats" && <StatsPanel room={room} />}
+          </SidePanel>
+        )}
+        <footer className="bar-row">
+          <ControlBar
+            session={session}
+            controls={controls}
+            panel={panel}
+            unread={chat.unread}
+            people={everybody(room).length}
+            more={moreItems(view)}
+            onPanel={view.togglePanel}
+            onReact={react}
+            onLeave={() => onLeft(null)}
+          />
+        </footer>
+        <Sound room={room} />
+        {view.dialog === "help" && (
+          <HelpDialog enabled={view.shortcuts} onEnable={view.setShortcuts} onClose={() => view.setDialog(null)} />
+        )}
+        {view.dialog === "devices" && <DevicesDialog session={session} onClose={() => view.setDialog(null)} />}
+        <FailureDialog controls={controls} />
       </div>
-      <main className="stage" aria-label="Stage">
-        <SavingData value={view.savingData}>
-          <Stage room={room} roomName={roomName} layout={view.layout} pinned={view.pinned} onPin={view.setPinned} />
-        </SavingData>
-        <Floating reactions={reactions} />
-      </main>
-      {panel && (
-        <SidePanel key={panel} panel={panel} onClose={() => view.togglePanel(panel)}>
-          {panel === "chat" && <ChatPanel chat={chat} />}
-          {panel === "people" && <PeoplePanel room={room} roomName={roomName} />}
-          {panel === "stats" && <StatsPanel room={room} />}
-        </SidePanel>
-      )}
-      <footer className="bar-row">
-        <ControlBar
-          session={session}
-          controls={controls}
-          panel={panel}
-          unread={chat.unread}
-          people={everybody(room).length}
-          more={moreItems(view)}
-          onPanel={view.togglePanel}
-          onReact={react}
-          onLeave={() => onLeft(null)}
-        />
-      </footer>
-      <Sound room={room} />
-      {view.dialog === "help" && (
-        <HelpDialog enabled={view.shortcuts} onEnable={view.setShortcuts} onClose={() => view.setDialog(null)} />
-      )}
-      {view.dialog === "devices" && <DevicesDialog session={session} onClose={() => view.setDialog(null)} />}
-      <FailureDialog controls={controls} />
-    </div>
+    </Direct>
   );
 }
 
@@ -198,13 +202,21 @@ function SidePanel({ panel, onClose, children }: { panel: Panel; onClose: () => 
   );
 }
 
-function MeetingHeader({ roomName, layout, onLayout }: { roomName: string; layout: Layout; onLayout: () => void }) {
+interface HeaderProps {
+  session: RoomSession;
+  roomName: string;
+  layout: Layout;
+  onLayout: () => void;
+}
+
+function MeetingHeader({ session, roomName, layout, onLayout }: HeaderProps) {
   const label = layout === "grid" ? "Show the speaker large (l)" : "Show everybody alike (l)";
   return (
     <header className="meeting-head">
       <span className="meeting-title">
         <Logo size={26} />
         <h1>{roomName}</h1>
+        {session.direct && <PathBadge session={session} />}
       </span>
       <span className="meeting-tools">
         <button className="icon-button" aria-label={label} title={label} onClick={onLayout}>

@@ -3,7 +3,8 @@ import { ConnectionQuality, type Participant } from "livekit-client";
 import { hueOf, initials } from "../lib/names";
 import { Icon } from "../ui/Icon";
 import { displayName, useParticipantChanges, type Picture } from "./live";
-import { Video } from "./MediaElements";
+import { useDirectTrack } from "./direct";
+import { DirectVideo, Video } from "./MediaElements";
 import { HAND } from "./useControls";
 import "./tile.css";
 
@@ -29,6 +30,7 @@ export function Tile({ picture, pinned, onPin, style }: Props) {
   const label = `${name}${you}${screen ? ", screen" : ""}`;
   const savingData = useContext(SavingData) && !participant.isLocal && !screen;
   const track = publication?.track && !publication.isMuted && !savingData ? publication.track : undefined;
+  const direct = useDirectTrack(participant.identity, screen ? "screen_share" : "camera");
   const speaking = participant.isSpeaking && !screen;
   const fit = `${screen ? " contain" : ""}${participant.isLocal && !screen ? " mirrored" : ""}`;
   return (
@@ -42,7 +44,9 @@ export function Tile({ picture, pinned, onPin, style }: Props) {
       data-kind={screen ? "screen" : "person"}
       data-speaking={speaking || undefined}
     >
-      {track ? (
+      {track && direct ? (
+        <DirectVideo track={direct} className={`tile-video${fit}`} />
+      ) : track ? (
         <Video track={track} className={`tile-video${fit}`} />
       ) : (
         <div className="tile-empty" aria-hidden="true">

@@ -2,7 +2,7 @@ import { lazy, Suspense, useCallback, useEffect, useRef, useState } from "react"
 import { Tandem, TandemError, type RoomSession } from "tandem-client";
 import { notify } from "../lib/announce";
 import { recall } from "../lib/remember";
-import { tokenIn } from "../lib/router";
+import { kindIn, tokenIn } from "../lib/router";
 import { Prejoin, type Entrance } from "../prejoin/Prejoin";
 import { LeftPage } from "./LeftPage";
 
@@ -69,8 +69,10 @@ function useStay(room: string) {
 
 function openRoom(room: string, name: string): Promise<RoomSession> {
   const invitation = tokenIn(location.hash);
-  const join = { room, name, ...(invitation ? { invitation } : {}) };
+  const kind = kindIn(location.search);
+  const join = { room, name, ...(invitation ? { invitation } : {}), ...(kind ? { kind } : {}) };
   return new Tandem(location.origin, { join }).room({
+    relayOnly: new URLSearchParams(location.search).has("relay"),
     devices: { microphone: recall("microphone"), camera: recall("camera"), speaker: recall("speaker") },
     onDeviceError: (source, error) => notify(`Your ${source} is off: ${error.message}`, "warning"),
   });

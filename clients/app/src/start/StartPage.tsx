@@ -83,10 +83,11 @@ export function StartPage() {
 function NewMeeting() {
   const [typed, setTyped] = useState("");
   const [suggestion, setSuggestion] = useState(friendlyRoomName);
+  const [direct, setDirect] = useState(false);
   const id = useId();
   const submit = (event: FormEvent) => {
     event.preventDefault();
-    navigate(meetPath({ room: tidyRoomName(typed) || suggestion }));
+    navigate(meetPath({ room: tidyRoomName(typed) || suggestion, ...(direct ? { kind: "p2p" } : {}) }));
   };
   return (
     <form className="start-form" onSubmit={submit}>
@@ -121,6 +122,12 @@ function NewMeeting() {
           <button className="button primary">Start a meeting</button>
         </div>
       </div>
+      <label className="start-check">
+        <input type="checkbox" checked={direct} onChange={(event) => setDirect(event.target.checked)} />
+        <span>
+          Connect directly while we are two <span className="soft">(nothing passes through the server)</span>
+        </span>
+      </label>
     </form>
   );
 }

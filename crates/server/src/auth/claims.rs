@@ -39,6 +39,12 @@ pub struct Claims {
     /// What it allows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub video: Option<VideoGrant>,
+    /// May come to the doors where people find each other, under its own name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peer: Option<bool>,
+    /// May have credentials of the relay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub relay: Option<bool>,
     /// Settings of the room if the join makes it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub room_config: Option<RoomConfig>,

@@ -1,6 +1,9 @@
 //! The keys of a node.
 
 use super::{AuthError, Claims};
+use aws_lc_rs::hmac;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, dangerous};
 use std::fmt;
 use tandem_core::{Grant, Redacted};
@@ -74,6 +77,39 @@ impl Keys {
     /// # Errors
     /// See [`AuthError`].
     pub fn verify(&self, token: &str, now_unix: u64) -> Result<Grant, AuthError> {
+        self.claims(token, now_unix)?.grant()
+    }
+
+    /// Whose token it is, if it opens a room or has the claim `relay`.
+    ///
+    /// # Errors
+    /// See [`AuthError`].
+    pub fn verify_relay(&self, token: &str, now_unix: u64) -> Result<String, AuthError> {
+        let claims = self.claims(token, now_unix)?;
+        let user = claims.sub.clone().unwrap_or_default();
+        let may = claims.relay == Some(true) || claims.grant()?.room_join;
+        if may { Ok(user) } else { Err(AuthError::NoGrant) }
+    }
+
+    /// Whose token it is, if it has the claim `peer`.
+    ///
+    /// # Errors
+    /// See [`AuthError`].
+    pub fn verify_peer(&self, token: &str, now_unix: u64) -> Result<String, AuthError> {
+        let claims = self.claims(token, now_unix)?;
+        if claims.peer == Some(true) { Ok(claims.sub.unwrap_or_default()) } else { Err(AuthError::NoGrant) }
+    }
+
+    /// A secret for another purpose that whoever has the keys can find again; `None` without keys.
+    #[must_use]
+    pub fn derive(&self, purpose: &str) -> Option<String> {
+        let (_, secret) = self.pairs.first()?;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+        Some(STANDARD.encode(hmac::sign(&key, purpose.as_bytes())))
+    }
+
+    /// The claims of a token whose signature and times are right.
+    fn claims(&self, token: &str, now_unix: u64) -> Result<Claims, AuthError> {
         let header = jsonwebtoken::decode_header(token).map_err(|_| AuthError::Malformed)?;
         let unverified: Claims = dangerous::insecure_decode_claims(token).map_err(|_| AuthError::Malformed)?;
         let issuer = unverified.iss.as_deref().unwrap_or_default();
@@ -92,7 +128,7 @@ impl Keys {
         if claims.nbf.is_some_and(|from| from > now_unix.saturating_add(LEEWAY)) {
             return Err(AuthError::Invalid("it is not valid yet"));
         }
-        claims.grant()
+        Ok(claims)
     }
 
     /// Signs claims with the first key, whose name becomes the issuer. `None` without keys.

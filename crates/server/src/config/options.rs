@@ -15,6 +15,8 @@ pub enum Kind {
     Text,
     Address,
     Addresses,
+    Texts,
+    Ports,
     Pairs,
 }
 
@@ -40,13 +42,13 @@ const fn file(path: &'static str, kind: Kind, doc: &'static str) -> Setting {
 }
 
 /// All settings, in the order people read them.
-pub const OPTIONS: [Setting; 27] = [
+pub const OPTIONS: [Setting; 50] = [
     flag("dev", Kind::Bool, "Development: keys devkey/secret, loopback only, open rooms. Never on the internet."),
     flag("bind", Kind::Address, "Address to listen on. Absent: all addresses, or loopback in development."),
     flag("port", Kind::Port, "HTTP, WebSocket, API and web app. 0 takes a free port."),
     flag("udp_port", Kind::Port, "Media over UDP; further shards take the following ports. 0 takes free ports."),
     flag("tcp_port", Kind::Port, "Media over TCP, for networks without UDP. 0 takes a free port."),
-    flag("turn_port", Kind::Port, "Relay for clients behind strict NATs. Accepted, not used yet."),
+    flag("turn_port", Kind::Port, "STUN and TURN, UDP and TCP, for clients behind strict NATs. 0 takes a free port."),
     flag("shards", Kind::Number, "Media threads. 0: one less than the processors."),
     flag("data", Kind::Text, "Directory for generated keys and state."),
     flag("public_ip", Kind::Addresses, "Addresses clients reach this node at. Empty: found out."),
@@ -67,17 +69,46 @@ pub const OPTIONS: [Setting; 27] = [
     flag("log.json", Kind::Bool, "One JSON object per line of log."),
     file("push.enabled", Kind::Bool, "Browsers may ask for notifications while the page is closed (Web Push)."),
     file("push.contact", Kind::Text, "Where push services reach the operator: mailto:… or https://…."),
+    file("peer.open", Kind::Bool, "Anybody may use PeerJS and topic signalling, without a token."),
+    file("peer.alive_timeout", Kind::Text, "Who says nothing for so long is gone."),
+    file("peer.expire_timeout", Kind::Text, "How long messages wait for somebody who is not there."),
+    file("peer.concurrent_limit", Kind::Number, "PeerJS clients at once. 0: no bound."),
+    file("peer.allow_discovery", Kind::Bool, "/peerjs/peers lists everybody."),
+    file(
+        "peer.id_conflict",
+        Kind::Text,
+        "An id that another has: probe asks whether it is still there, reject refuses.",
+    ),
+    file("tls.certificate", Kind::Text, "File with the certificate and its chain, PEM. The relay uses it."),
+    file("tls.key", Kind::Text, "File with its key, PEM."),
+    file("turn.enabled", Kind::Bool, "There is a relay."),
+    file("turn.tls_port", Kind::Port, "TURN over TLS, where there is a certificate. 0 takes a free port."),
+    file("turn.realm", Kind::Text, "Named to clients."),
+    file("turn.secrets", Kind::Texts, "Secrets of your own applications that mint credentials (TURN REST)."),
+    file("turn.users", Kind::Pairs, "Names and passwords that do not end."),
+    file("turn.ttl", Kind::Number, "Seconds that credentials of this node are good for."),
+    file("turn.relay_ports", Kind::Text, "UDP ports of relayed addresses; open them in your firewall."),
+    file("turn.user_quota", Kind::Number, "Relayed addresses of one user."),
+    file("turn.ip_quota", Kind::Number, "Relayed addresses of one client address."),
+    file("turn.total_quota", Kind::Number, "Relayed addresses of all."),
+    file("turn.allocation_kbps", Kind::Number, "Kilobits a second through one relayed address. 0: no bound."),
+    file("turn.user_kbps", Kind::Number, "Kilobits a second of one user. 0: no bound."),
     file("turn.allow_private_peers", Kind::Bool, "Relay to private and loopback addresses too. For tests."),
+    file("turn.allow_peers", Kind::Texts, "Networks that may be reached all the same, like 10.1.0.0/16."),
+    file("turn.deny_peers", Kind::Texts, "Networks that may not be reached, beside those that never may."),
+    file("turn.deny_ports", Kind::Ports, "Ports of peers that may not be reached."),
 ];
 
 /// Sections of the file and what they are about.
-pub const SECTIONS: [(&str, &str); 6] = [
+pub const SECTIONS: [(&str, &str); 8] = [
     ("web", "Web app."),
     ("room", "Rooms."),
     ("limits", "Bounds."),
     ("log", "Logs, on standard error."),
     ("push", "Notifications to closed pages."),
-    ("turn", "Relay."),
+    ("peer", "PeerJS and y-webrtc signalling: for peers that connect without this node."),
+    ("tls", "Certificate."),
+    ("turn", "Relay (TURN): for clients that no direct path leads to."),
 ];
 
 /// Variables of the tools around the node, and those that container platforms set for a service

@@ -76,7 +76,8 @@ fn property(option: &Setting, defaults: &Value) -> Value {
         Kind::Port => json!({"type": "integer", "minimum": 0, "maximum": 65_535}),
         Kind::Number => json!({"type": "integer", "minimum": 0}),
         Kind::Text | Kind::Address => json!({"type": "string"}),
-        Kind::Addresses => json!({"type": "array", "items": {"type": "string"}}),
+        Kind::Ports => json!({"type": "array", "items": {"type": "integer", "minimum": 1, "maximum": 65_535}}),
+        Kind::Addresses | Kind::Texts => json!({"type": "array", "items": {"type": "string"}}),
         Kind::Pairs => json!({"type": "object", "additionalProperties": {"type": "string"}}),
     };
     if let Some(object) = property.as_object_mut() {

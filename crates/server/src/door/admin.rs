@@ -32,7 +32,7 @@ async fn ready(State(node): State<Arc<Node>>) -> Response {
 }
 
 async fn metrics(State(node): State<Arc<Node>>) -> Response {
-    let text = node.metrics.text(&node.shards.stats(), &node.channels);
+    let text = node.metrics.text(&node.shards.stats(), &node.channels, node.relay.as_ref());
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 

@@ -102,6 +102,7 @@ struct Visitor {
     client: ClientInfo,
     params: JoinParams,
     mode: Mode,
+    ice_servers: Vec<proto::IceServer>,
 }
 
 fn admit(node: &Node, mode: Mode, query: &str, headers: &HeaderMap) -> Result<Visitor, Refusal> {
@@ -122,7 +123,8 @@ fn admit(node: &Node, mode: Mode, query: &str, headers: &HeaderMap) -> Result<Vi
     .map_err(|error| Refusal::bad_request(error.to_string()))?;
     own_words(&mut grant, &params)?;
     let client = client(&params, headers);
-    Ok(Visitor { grant, room, identity, client, params, mode })
+    let ice_servers = ice_servers(node, &identity, headers);
+    Ok(Visitor { grant, room, identity, client, params, mode, ice_servers })
 }
 
 /// Metadata and attributes that come with the join go over those of the token.
@@ -208,7 +210,7 @@ async fn join(node: &Arc<Node>, visitor: Visitor) -> Result<Entry, Refusal> {
     let (reply, link, events) = open(node, &visitor.room, session, command).await?;
     let Reply::Joined(joined) = reply else { return Err(odd_reply()) };
     log_entry("joined", session, &visitor);
-    let first = vec![outbound::join(&joined, &facts(node, visitor.mode))];
+    let first = vec![outbound::join(&joined, &facts(node, &visitor))];
     Ok(Entry::Seat(Box::new(seat(node, visitor, link, events, first, Some(&joined.participant)))))
 }
 
@@ -235,7 +237,7 @@ async fn resume(node: &Arc<Node>, visitor: Visitor) -> Result<Entry, Refusal> {
         .participants
         .iter()
         .rfind(|info| info.identity == visitor.identity && info.state != ParticipantState::Disconnected);
-    let mut first = outbound::reconnect(&resumed, &facts(node, visitor.mode));
+    let mut first = outbound::reconnect(&resumed, &facts(node, &visitor));
     match resumed.drop_signal {
         Some(true) => first.clear(),
         Some(false) => first.truncate(1),
@@ -282,8 +284,25 @@ fn log_entry(what: &str, session: SessionId, visitor: &Visitor) {
     );
 }
 
-fn facts(node: &Node, mode: Mode) -> Facts {
-    Facts { version: node.version().to_owned(), node_id: node.id().to_owned(), single_pc: mode == Mode::One }
+fn facts(node: &Node, visitor: &Visitor) -> Facts {
+    Facts {
+        version: node.version().to_owned(),
+        node_id: node.id().to_owned(),
+        single_pc: visitor.mode == Mode::One,
+        ice_servers: visitor.ice_servers.clone(),
+    }
+}
+
+/// Where the visitor finds the relay, with credentials of its own.
+fn ice_servers(node: &Node, identity: &Identity, headers: &HeaderMap) -> Vec<proto::IceServer> {
+    let Some(relay) = &node.relay else { return Vec::new() };
+    let servers = relay.ice_servers(identity.as_str(), headers, node.now_unix()).servers;
+    let wire = |server: crate::relay::IceServer| proto::IceServer {
+        urls: server.urls,
+        username: server.username,
+        credential: server.credential,
+    };
+    servers.into_iter().map(wire).collect()
 }
 
 /// Refreshed tokens say what the room knows of the participant, which is newer than the token.

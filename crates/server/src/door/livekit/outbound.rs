@@ -60,6 +60,8 @@ pub(crate) struct Facts {
     pub(crate) node_id: String,
     /// One peer connection both ways.
     pub(crate) single_pc: bool,
+    /// Whom to ask for a path.
+    pub(crate) ice_servers: Vec<proto::IceServer>,
 }
 
 impl Facts {
@@ -84,7 +86,7 @@ pub(crate) fn join(joined: &Joined, facts: &Facts) -> Out {
         participant: Some(convert::participant(&joined.participant)),
         other_participants: joined.others.iter().map(convert::participant).collect(),
         server_version: facts.version.clone(),
-        ice_servers: Vec::new(),
+        ice_servers: facts.ice_servers.clone(),
         subscriber_primary: !facts.single_pc && permissions.can_subscribe,
         alternative_url: String::new(),
         client_configuration: None,
@@ -101,7 +103,7 @@ pub(crate) fn join(joined: &Joined, facts: &Facts) -> Out {
 /// The first messages of a resumed session: `reconnect`, everyone, the room.
 pub(crate) fn reconnect(resumed: &Resumed, facts: &Facts) -> Vec<Out> {
     let mut messages = vec![Out::Reconnect(proto::ReconnectResponse {
-        ice_servers: Vec::new(),
+        ice_servers: facts.ice_servers.clone(),
         client_configuration: None,
         server_info: Some(facts.server_info()),
         last_message_seq: resumed.last_data_sequence,

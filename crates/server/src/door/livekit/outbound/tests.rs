@@ -19,7 +19,7 @@ fn sid(text: &str) -> Sid {
 }
 
 fn facts(single_pc: bool) -> Facts {
-    Facts { version: "1.13.5".to_owned(), node_id: "ND_1".to_owned(), single_pc }
+    Facts { version: "1.13.5".to_owned(), node_id: "ND_1".to_owned(), single_pc, ice_servers: Vec::new() }
 }
 
 fn joined(permissions: Permissions) -> Joined {

@@ -1,0 +1,344 @@
+import type { LocalTrack, RemoteParticipant, Room, RoomEvent } from "livekit-client";
+import { DirectLink, SOURCES, type DirectSource, type LinkMessage } from "./link.js";
+import { phraseOf } from "./phrase.js";
+
+/** How media gets from one to the other. */
+export type DirectPath = "server" | "direct" | "relay";
+
+/** Who connects directly: two people with everything, or up to four with their voices. */
+export type DirectKind = "p2p" | "mesh";
+
+export interface DirectState {
+  path: DirectPath;
+  /** A direct path is being searched. */
+  connecting: boolean;
+  /** Words that both sides see if nobody sits in between; null while not direct, or for more than two. */
+  phrase: readonly string[] | null;
+}
+
+type Message =
+  | LinkMessage
+  /** I am ready for a direct connection; `run` names the attempt of the side that offers. */
+  | { type: "hello"; run: string }
+  /** Your media reaches me directly: you need not send it through the server. */
+  | { type: "heard" }
+  /** Your media reaches me through the server again. */
+  | { type: "back" };
+
+interface Peer {
+  link: DirectLink | null;
+  /** The other side hears us directly. */
+  hearsUs: boolean;
+  /** We hear the other side directly, of which sources. */
+  live: Set<DirectSource>;
+  saidHeard: boolean;
+  saidBack: boolean;
+  heardBack: boolean;
+  /** What the media clock showed when we last looked. */
+  clocks: Map<string, number>;
+  relayed: boolean;
+  phrase: readonly string[] | null;
+}
+
+const TOPIC = "tandem.direct";
+const OTHERS: Record<DirectKind, number> = { p2p: 1, mesh: 3 };
+/** How often we look what arrives, while something changes and while nothing does. */
+const LOOK_MS = 60;
+const REST_MS = 1000;
+/** The direct path is kept this long for somebody whose media does not come back through the server. */
+const OVERLAP_MS = 3000;
+/** After a path was not found, it is searched again this much later. */
+const AGAIN_MS = 60_000;
+
+/**
+ * Direct connections beside a room: people publish to the room as always, and while everybody can
+ * be reached directly nothing is sent to the node. When somebody comes who is one too many, media
+ * flows through the node first and the direct connections end after that, so that nobody misses a word.
+ */
+export class DirectCall {
+  readonly #room: Room;
+  readonly #kind: DirectKind;
+  readonly #iceServers: () => RTCIceServer[];
+  readonly #relayOnly: boolean;
+  readonly #peers = new Map<string, Peer>();
+  readonly #listeners = new Set<() => void>();
+  readonly #off: (() => void)[] = [];
+  #state: DirectState = { path: "server", connecting: false, phrase: null };
+  #last = "";
+  #leaving: number | null = null;
+  #pausedUntil = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #over = false;
+
+  constructor(
+    room: Room,
+    events: typeof RoomEvent,
+    options: { kind: DirectKind; iceServers: () => RTCIceServer[]; relayOnly?: boolean },
+  ) {
+    this.#room = room;
+    this.#kind = options.kind;
+    this.#iceServers = options.iceServers;
+    this.#relayOnly = options.relayOnly ?? false;
+    const on = (event: RoomEvent, listener: (...args: never[]) => void) => {
+      room.on(event as never, listener as never);
+      this.#off.push(() => void room.off(event as never, listener as never));
+    };
+    on(events.DataReceived, (bytes: Uint8Array, from?: RemoteParticipant, _kind?: unknown, topic?: string) => {
+      if (topic === TOPIC && from) this.#receive(from.identity, bytes);
+    });
+    on(events.ParticipantConnected, () => this.#look());
+    on(events.ParticipantDisconnected, (gone: RemoteParticipant) => {
+      this.#forget(gone.identity);
+      this.#look();
+    });
+    const ours = [events.LocalTrackPublished, events.LocalTrackUnpublished, events.TrackMuted, events.TrackUnmuted];
+    for (const event of [events.Connected, events.Reconnected, ...ours]) on(event, () => this.#look());
+    this.#look();
+  }
+
+  get state(): DirectState {
+    return this.#state;
+  }
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  };
+
+  /** What to play of somebody in place of what comes through the node; null for that. */
+  playing(identity: string, source: DirectSource): MediaStreamTrack | null {
+    const peer = this.#peers.get(identity);
+    return peer?.live.has(source) ? (peer.link?.receiver(source)?.track ?? null) : null;
+  }
+
+  /** Sends everything through the node again and ends. */
+  close(): void {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#off.forEach((off) => off());
+    [...this.#peers.keys()].forEach((identity) => this.#forget(identity));
+    void this.#steer();
+  }
+
+  #others(): string[] {
+    return [...this.#room.remoteParticipants.keys()];
+  }
+
+  #wanted(): boolean {
+    const others = this.#others().length;
+    const now = performance.now();
+    return !this.#over && others > 0 && others <= OTHERS[this.#kind] && now >= this.#pausedUntil;
+  }
+
+  /** Of two, the one whose name sorts first offers. */
+  #offersTo(identity: string): boolean {
+    return this.#room.localParticipant.identity < identity;
+  }
+
+  #peer(identity: string): Peer {
+    const known = this.#peers.get(identity);
+    if (known) return known;
+    const fresh: Peer = {
+      link: null,
+      hearsUs: false,
+      live: new Set(),
+      saidHeard: false,
+      saidBack: false,
+      heardBack: false,
+      clocks: new Map(),
+      relayed: false,
+      phrase: null,
+    };
+    this.#peers.set(identity, fresh);
+    return fresh;
+  }
+
+  #forget(identity: string): void {
+    this.#peers.get(identity)?.link?.close();
+    this.#peers.delete(identity);
+  }
+
+  #send(identity: string, message: Message): void {
+    const bytes = new TextEncoder().encode(JSON.stringify(message));
+    const options = { reliable: true, topic: TOPIC, destinationIdentities: [identity] };
+    this.#room.localParticipant.publishData(bytes, options).catch(() => undefined);
+  }
+
+  #receive(identity: string, bytes: Uint8Array): void {
+    const message = parse(bytes);
+    if (!message || this.#over) return;
+    const peer = this.#peer(identity);
+    if (message.type === "hello") this.#greeted(identity, message.run);
+    else if (message.type === "heard") peer.hearsUs = true;
+    else if (message.type === "back") peer.heardBack = true;
+    else peer.link?.receive(message);
+    this.#look();
+  }
+
+  /** The other side is ready. Whoever offers names the attempt; the other one answers with its name. */
+  #greeted(identity: string, run: string): void {
+    if (!this.#wanted()) return;
+    const offers = this.#offersTo(identity);
+    if (offers && !run) return this.#send(identity, { type: "hello", run: this.#start(identity, crypto.randomUUID()) });
+    if (!offers && run) this.#start(identity, run);
+  }
+
+  #start(identity: string, run: string): string {
+    this.#forget(identity);
+    const peer = this.#peer(identity);
+    // The attempt's name must be there before its offer.
+    queueMicrotask(() => {
+      if (this.#peers.get(identity) !== peer || peer.link) return;
+      peer.link = new DirectLink({
+        offers: this.#offersTo(identity),
+        run,
+        iceServers: this.#iceServers(),
+        relayOnly: this.#relayOnly,
+        send: (message) => this.#send(identity, message),
+        onChange: () => this.#look(),
+      });
+      this.#look();
+    });
+    return run;
+  }
+
+  /** Looks at everything once, acts on it, and plans the next look. */
+  #look(): void {
+    if (this.#over) return;
+    clearTimeout(this.#timer);
+    const wanted = this.#wanted();
+    if (wanted) this.#approach();
+    else this.#withdraw();
+    for (const [identity, peer] of this.#peers) this.#watch(identity, peer, wanted);
+    void this.#steer();
+    this.#publishState(wanted);
+    const settled = wanted ? this.#state.path !== "server" : this.#peers.size === 0;
+    this.#timer = setTimeout(() => this.#look(), settled ? REST_MS : LOOK_MS);
+  }
+
+  #approach(): void {
+    this.#leaving = null;
+    for (const identity of this.#others()) {
+      const known = this.#peers.get(identity);
+      if (known?.link?.state === "failed") {
+        this.#pausedUntil = performance.now() + AGAIN_MS;
+        return this.#withdraw();
+      }
+      if (known) continue;
+      this.#peer(identity);
+      if (!this.#offersTo(identity)) this.#send(identity, { type: "hello", run: "" });
+      else this.#send(identity, { type: "hello", run: this.#start(identity, crypto.randomUUID()) });
+    }
+  }
+
+  /** Back to the node: the direct way ends when media comes the other way, or has had time to. */
+  #withdraw(): void {
+    if (this.#peers.size === 0) return;
+    this.#leaving ??= performance.now();
+    const late = performance.now() - this.#leaving > OVERLAP_MS;
+    for (const [identity, peer] of this.#peers) {
+      const unused = peer.link?.state !== "connected";
+      if (late || unused || (peer.saidBack && peer.heardBack)) this.#forget(identity);
+    }
+  }
+
+  /** Notes what comes from somebody, and says so. */
+  #watch(identity: string, peer: Peer, wanted: boolean): void {
+    const participant = this.#room.remoteParticipants.get(identity);
+    if (!participant || peer.link?.state !== "connected") {
+      peer.live.clear();
+      return;
+    }
+    if (wanted) {
+      for (const source of this.#sources()) {
+        const receiver = peer.link.receiver(source);
+        if (receiver && moves(peer.clocks, `direct/${source}`, receiver)) peer.live.add(source);
+      }
+      if (!peer.saidHeard) {
+        peer.saidHeard = true;
+        this.#send(identity, { type: "heard" });
+        void this.#describe(peer);
+      }
+      return;
+    }
+    for (const source of [...peer.live]) {
+      const publication = participant.getTrackPublication(source as never);
+      const receiver = (publication?.track as { receiver?: RTCRtpReceiver } | undefined)?.receiver;
+      const silent = !publication || publication.isMuted;
+      if (silent || !receiver || moves(peer.clocks, `server/${source}`, receiver)) peer.live.delete(source);
+    }
+    if (peer.live.size === 0 && !peer.saidBack) {
+      peer.saidBack = true;
+      this.#send(identity, { type: "back" });
+    }
+  }
+
+  async #describe(peer: Peer): Promise<void> {
+    if (!peer.link) return;
+    const prints = peer.link.fingerprints();
+    [peer.relayed, peer.phrase] = await Promise.all([
+      peer.link.isRelayed().catch(() => false),
+      prints ? phraseOf(prints) : null,
+    ]);
+    this.#look();
+  }
+
+  #sources(): readonly DirectSource[] {
+    return this.#kind === "p2p" ? SOURCES : ["microphone"];
+  }
+
+  /** Everybody is reached directly by everything we send. */
+  #isDirect(): boolean {
+    const others = this.#others();
+    return others.length > 0 && others.every((identity) => this.#peers.get(identity)?.hearsUs) && this.#wanted();
+  }
+
+  /** Gives each track to the links, and to the node unless everybody has it directly. */
+  async #steer(): Promise<void> {
+    for (const source of this.#sources()) {
+      const publication = this.#room.localParticipant.getTrackPublication(source as never);
+      const track = publication?.track as LocalTrack | undefined;
+      const media = track && !publication?.isMuted ? track.mediaStreamTrack : null;
+      for (const { link } of this.#peers.values()) link?.send(source, media);
+      const sender = track?.sender;
+      if (!sender || sender.transport?.state === "closed") continue;
+      const toNode = this.#isDirect() ? null : (track?.mediaStreamTrack ?? null);
+      if (sender.track !== toNode) await sender.replaceTrack(toNode).catch(() => undefined);
+    }
+  }
+
+  #publishState(wanted: boolean): void {
+    const peers = [...this.#peers.values()];
+    const direct = this.#isDirect() && peers.every(({ link }) => link?.state === "connected");
+    const next: DirectState = {
+      path: !direct ? "server" : peers.some(({ relayed }) => relayed) ? "relay" : "direct",
+      connecting: wanted && !direct,
+      phrase: direct && peers.length === 1 ? (peers[0]?.phrase ?? null) : null,
+    };
+    const playing = peers.map(({ live }) => [...live].join()).join(";");
+    const text = JSON.stringify([next, playing]);
+    if (text === this.#last) return;
+    this.#last = text;
+    this.#state = next;
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+/** Whether media has come since the last look: its clock goes on. */
+function moves(clocks: Map<string, number>, key: string, receiver: RTCRtpReceiver): boolean {
+  const [newest] = receiver.getSynchronizationSources().sort((one, other) => other.timestamp - one.timestamp);
+  if (!newest) return false;
+  const before = clocks.get(key);
+  clocks.set(key, newest.rtpTimestamp);
+  return before !== undefined && before !== newest.rtpTimestamp;
+}
+
+function parse(bytes: Uint8Array): Message | null {
+  if (bytes.length > 60_000) return null;
+  try {
+    const message = JSON.parse(new TextDecoder().decode(bytes)) as Partial<Message> | null;
+    return typeof message?.type === "string" ? (message as Message) : null;
+  } catch {
+    return null;
+  }
+}
