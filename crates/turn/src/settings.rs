@@ -58,8 +58,9 @@ impl Default for Settings {
             lifetime: Duration::from_secs(600),
             max_lifetime: Duration::from_secs(3600),
             nonce_lifetime: Duration::from_secs(600),
-            unauthorized_rate: (10.0, 50.0),
-            binding_rate: (50.0, 200.0),
+            // Many may come from behind one address; an answer is a hundred bytes.
+            unauthorized_rate: (100.0, 1000.0),
+            binding_rate: (100.0, 1000.0),
         }
     }
 }

@@ -53,7 +53,7 @@ impl Framer {
     }
 
     fn may_begin(&self, first: u8) -> bool {
-        first < 4 || (self.begun && (0x40..=0x4f).contains(&first))
+        first < 4 || (self.begun && (0x40..=0x7f).contains(&first))
     }
 }
 

@@ -115,7 +115,7 @@ impl Streams {
     pub(super) fn send(&mut self, id: u64, bytes: &[u8]) -> bool {
         let Some(stream) = self.get(id) else { return true };
         let waiting = stream.out.len() - stream.written;
-        let is_packet = matches!(bytes, [0x40..=0x4f, ..] | [0x00, 0x17, ..]);
+        let is_packet = matches!(bytes, [0x40..=0x7f, ..] | [0x00, 0x17, ..]);
         if waiting + bytes.len() > if is_packet { WAITING } else { WAITING_MOST } {
             return is_packet;
         }

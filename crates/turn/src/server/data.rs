@@ -6,8 +6,9 @@ use std::net::SocketAddr;
 use std::time::Instant;
 use tandem_wire::stun::{Builder, Class, Message, Method, TransactionId, attribute};
 
-/// Numbers of channels (RFC 8656 §12).
-pub(super) const CHANNELS: std::ops::RangeInclusive<u16> = 0x4000..=0x4fff;
+/// Numbers of channels: RFC 8656 §12 ends them at 0x4fff, RFC 5766 §11 at 0x7fff, and clients of
+/// that time choose among all.
+pub(super) const CHANNELS: std::ops::RangeInclusive<u16> = 0x4000..=0x7fff;
 /// Of channel data.
 const HEADER: usize = 4;
 
@@ -37,7 +38,7 @@ impl Server {
         let mut path: Option<Path> = None;
         for datagram in bytes.chunks(segment.max(1)) {
             match datagram.first() {
-                Some(0x40..=0x4f) => self.channel_data(now, client, datagram, &mut path, outputs),
+                Some(0x40..=0x7f) => self.channel_data(now, client, datagram, &mut path, outputs),
                 Some(0..=3) => {
                     // A message may change what is open.
                     path = None;

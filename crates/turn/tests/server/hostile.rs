@@ -53,7 +53,7 @@ fn nothing_inside_is_ever_reached() {
 
 #[test]
 fn floods_from_everywhere_are_answered_sparingly() {
-    let mut rig = Rig::new(|_| {});
+    let mut rig = Rig::new(|settings| settings.unauthorized_rate = (10.0, 50.0));
     let mut request = Vec::new();
     let _ = Builder::new(&mut request, Class::Request, Method::Allocate, TransactionId([1; 12]))
         .attribute(attribute::REQUESTED_TRANSPORT, &[17, 0, 0, 0]);
