@@ -1,7 +1,7 @@
 import { useEffect, useRef } from "react";
 import type { Room, Track } from "livekit-client";
 import type { DirectSource } from "tandem-client";
-import { useDirectTrack } from "./direct";
+import { useDirectTrack, useIncomingTrack } from "./direct";
 import { useRoomChanges } from "./live";
 
 interface VideoProps {
@@ -52,6 +52,7 @@ export function Sound({ room }: { room: Room }) {
 function AudioTrack({ identity, source, track }: { identity: string; source: DirectSource; track: Track }) {
   const element = useRef<HTMLAudioElement>(null);
   const direct = useDirectTrack(identity, source);
+  const incoming = useIncomingTrack(identity, source);
   useEffect(() => {
     const target = element.current;
     if (!target) return;
@@ -64,12 +65,12 @@ function AudioTrack({ identity, source, track }: { identity: string; source: Dir
   return (
     <>
       <audio ref={element} />
-      {direct && <DirectAudio track={direct} />}
+      {incoming && <DirectAudio track={incoming} muted={direct === null} />}
     </>
   );
 }
 
-function DirectAudio({ track }: { track: MediaStreamTrack }) {
+function DirectAudio({ track, muted }: { track: MediaStreamTrack; muted: boolean }) {
   const element = useRef<HTMLAudioElement>(null);
   useEffect(() => {
     const target = element.current;
@@ -78,5 +79,5 @@ function DirectAudio({ track }: { track: MediaStreamTrack }) {
     target.play().catch(() => undefined); // The room asks for the click that lets sound play.
     return () => void (target.srcObject = null);
   }, [track]);
-  return <audio ref={element} data-testid="direct-audio" />;
+  return <audio ref={element} muted={muted} data-testid="direct-audio" />;
 }

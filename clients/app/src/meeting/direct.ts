@@ -12,6 +12,12 @@ export function useDirectState(session: RoomSession): DirectState {
   return useSyncExternalStore(direct?.subscribe ?? never, () => direct?.state ?? THROUGH_SERVER);
 }
 
+/** What comes directly from somebody, played or not yet. */
+export function useIncomingTrack(identity: string, source: DirectSource): MediaStreamTrack | null {
+  const direct = useContext(Direct);
+  return useSyncExternalStore(direct?.subscribe ?? never, () => direct?.incoming(identity, source) ?? null);
+}
+
 /** What comes directly from somebody, to be played in place of what the node forwards; null for that. */
 export function useDirectTrack(identity: string, source: DirectSource): MediaStreamTrack | null {
   const direct = useContext(Direct);

@@ -36,6 +36,7 @@ interface Peer {
   heardBack: boolean;
   /** What the media clock showed when we last looked. */
   clocks: Map<string, number>;
+  connectedAt: number | null;
   relayed: boolean;
   phrase: readonly string[] | null;
 }
@@ -47,6 +48,8 @@ const LOOK_MS = 60;
 const REST_MS = 1000;
 /** The direct path is kept this long for somebody whose media does not come back through the server. */
 const OVERLAP_MS = 3000;
+/** So long something that is sent may take to arrive directly; then the rest goes without it. */
+const PATIENCE_MS = 2000;
 /** After a path was not found, it is searched again this much later. */
 const AGAIN_MS = 60_000;
 
@@ -107,8 +110,13 @@ export class DirectCall {
 
   /** What to play of somebody in place of what comes through the node; null for that. */
   playing(identity: string, source: DirectSource): MediaStreamTrack | null {
-    const peer = this.#peers.get(identity);
-    return peer?.live.has(source) ? (peer.link?.receiver(source)?.track ?? null) : null;
+    return this.#peers.get(identity)?.live.has(source) ? this.incoming(identity, source) : null;
+  }
+
+  /** What may soon be played: open it, silently, so that nothing has to start when the way changes. */
+  incoming(identity: string, source: DirectSource): MediaStreamTrack | null {
+    const link = this.#peers.get(identity)?.link;
+    return link?.state === "connected" ? (link.receiver(source)?.track ?? null) : null;
   }
 
   /** Sends everything through the node again and ends. */
@@ -146,6 +154,7 @@ export class DirectCall {
       saidBack: false,
       heardBack: false,
       clocks: new Map(),
+      connectedAt: null,
       relayed: false,
       phrase: null,
     };
@@ -254,7 +263,9 @@ export class DirectCall {
         const receiver = peer.link.receiver(source);
         if (receiver && moves(peer.clocks, `direct/${source}`, receiver)) peer.live.add(source);
       }
-      if (!peer.saidHeard) {
+      peer.connectedAt ??= performance.now();
+      const missing = this.#sources().some((source) => isSent(participant, source) && !peer.live.has(source));
+      if (!peer.saidHeard && (!missing || performance.now() - peer.connectedAt > PATIENCE_MS)) {
         peer.saidHeard = true;
         this.#send(identity, { type: "heard" });
         void this.#describe(peer);
@@ -264,8 +275,8 @@ export class DirectCall {
     for (const source of [...peer.live]) {
       const publication = participant.getTrackPublication(source as never);
       const receiver = (publication?.track as { receiver?: RTCRtpReceiver } | undefined)?.receiver;
-      const silent = !publication || publication.isMuted;
-      if (silent || !receiver || moves(peer.clocks, `server/${source}`, receiver)) peer.live.delete(source);
+      if (!isSent(participant, source) || !receiver || moves(peer.clocks, `server/${source}`, receiver))
+        peer.live.delete(source);
     }
     if (peer.live.size === 0 && !peer.saidBack) {
       peer.saidBack = true;
@@ -315,13 +326,19 @@ export class DirectCall {
       connecting: wanted && !direct,
       phrase: direct && peers.length === 1 ? (peers[0]?.phrase ?? null) : null,
     };
-    const playing = peers.map(({ live }) => [...live].join()).join(";");
+    const playing = peers.map(({ live, link }) => [link?.state, ...live].join()).join(";");
     const text = JSON.stringify([next, playing]);
     if (text === this.#last) return;
     this.#last = text;
     this.#state = next;
     for (const listener of [...this.#listeners]) listener();
   }
+}
+
+/** Whether somebody shows or says something as a source. */
+function isSent(participant: RemoteParticipant, source: DirectSource): boolean {
+  const publication = participant.getTrackPublication(source as never);
+  return publication !== undefined && !publication.isMuted;
 }
 
 /** Whether media has come since the last look: its clock goes on. */
