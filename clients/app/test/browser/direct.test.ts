@@ -134,4 +134,27 @@ describe("a room for two", () => {
     await ana.close();
     await bo.close();
   });
+
+  it("goes through the relay where nothing else is allowed", async () => {
+    const room = `${newRoom()}?kind=p2p&relay`;
+    const ana = await someone(room, "Ana");
+    const bo = await someone(room, "Bo");
+    await Promise.all([path(ana.page, "relay"), path(bo.page, "relay")]);
+    await Promise.all([moves(ana.page, "Bo"), moves(bo.page, "Ana")]);
+    await ana.page.getByTestId("path").click();
+    await ana.page.getByRole("dialog", { name: "Through a relay" }).waitFor();
+    await ana.close();
+    await bo.close();
+  });
+});
+
+describe("a room whose voices are direct", () => {
+  it("connects three with each other, while pictures pass the node", async () => {
+    const room = `${newRoom()}?kind=mesh`;
+    const people = [await someone(room, "Ana"), await someone(room, "Bo"), await someone(room, "Cleo")];
+    await Promise.all(people.map(({ page }) => path(page, "direct")));
+    for (const { page } of people) expect(await page.locator("[data-testid=direct-audio]").count()).toBe(2);
+    await Promise.all([moves(people[0]!.page, "Bo"), moves(people[1]!.page, "Cleo"), moves(people[2]!.page, "Ana")]);
+    await Promise.all(people.map((visitor) => visitor.close()));
+  });
 });

@@ -44,6 +44,16 @@ fn both_ways_by_indication_and_by_channel() {
 }
 
 #[test]
+fn checks_of_browsers_pass_as_they_are() {
+    let mut rig = Rig::new(|_| {});
+    let (mut ana, _) = rig.allocated("4.4.4.4:1", "ana");
+    ana.permit(&mut rig, &["8.8.8.8:7"]);
+    // A connectivity check ends in a fingerprint; the indication around it has none.
+    let check = ana.request(Method::Binding, false, |b| b);
+    assert_eq!(to_peer(&rig.give(ana.id, &send_indication("8.8.8.8:7", &check))).len(), 1);
+}
+
+#[test]
 fn runs_stay_runs() {
     let mut rig = Rig::new(|_| {});
     let (mut ana, relayed) = rig.allocated("4.4.4.4:1", "ana");

@@ -85,6 +85,8 @@ pub struct Message<'a> {
     bytes: &'a [u8],
     /// Where MESSAGE-INTEGRITY begins: what follows is not covered by it, and not looked at.
     covered: usize,
+    /// Where the last attribute begins.
+    last: usize,
 }
 
 impl<'a> Message<'a> {
@@ -107,11 +109,18 @@ impl<'a> Message<'a> {
             _ => Class::Error,
         };
         let method = (kind & 0x000f) | (kind >> 1 & 0x0070) | (kind >> 2 & 0x0f80);
-        let mut message =
-            Self { class, method: Method::of(method), id: TransactionId(id), bytes, covered: bytes.len() };
+        let mut message = Self {
+            class,
+            method: Method::of(method),
+            id: TransactionId(id),
+            bytes,
+            covered: bytes.len(),
+            last: HEADER,
+        };
         let mut at = HEADER;
         while at < bytes.len() {
             let found = attribute_at(bytes, at).ok_or(Malformed)?;
+            message.last = at;
             if found.number == attribute::MESSAGE_INTEGRITY {
                 message.covered = message.covered.min(at);
             }
@@ -180,9 +189,9 @@ impl<'a> Message<'a> {
     /// `None` without a fingerprint, else whether it is right (RFC 8489 §14.7).
     #[must_use]
     pub fn fingerprint(&self) -> Option<bool> {
-        let at = self.bytes.len().checked_sub(8)?;
-        let last = attribute_at(self.bytes, at).filter(|a| a.number == attribute::FINGERPRINT)?;
-        let expected = crc32fast::hash(self.bytes.get(..at)?) ^ FINGERPRINT_XOR;
+        // Not just the last bytes: data that is relayed ends in a fingerprint of its own.
+        let last = attribute_at(self.bytes, self.last).filter(|a| a.number == attribute::FINGERPRINT)?;
+        let expected = crc32fast::hash(self.bytes.get(..self.last)?) ^ FINGERPRINT_XOR;
         Some(last.value == expected.to_be_bytes())
     }
 }
