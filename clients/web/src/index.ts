@@ -19,3 +19,14 @@ export { DirectCall, type DirectKind, type DirectPath, type DirectState } from "
 export { type DirectSource } from "./direct/link.js";
 export { support, type Support } from "./support.js";
 export { TandemError, type ErrorCode } from "./errors.js";
+export {
+  ReceiveSession,
+  SendSession,
+  type Delivery,
+  type ReceiveState,
+  type TransferOptions,
+} from "./files/session.js";
+export { FolderSink, MemorySink, PrivateSink } from "./files/sinks.js";
+export { safePath, type Entry } from "./files/wire.js";
+export type { Offer, Sink } from "./files/receiver.js";
+export type { Progress } from "./files/progress.js";

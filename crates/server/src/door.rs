@@ -6,5 +6,6 @@ pub mod centrifuge;
 pub mod echo;
 pub mod livekit;
 pub mod rendezvous;
+pub mod transfer;
 pub mod twirp;
 mod upgrade;

@@ -5,7 +5,7 @@ mod serve;
 pub(crate) use serve::take_over;
 pub use serve::{Server, Slot, listen};
 
-use crate::door::{admin, api, centrifuge, echo, livekit, rendezvous, twirp};
+use crate::door::{admin, api, centrifuge, echo, livekit, rendezvous, transfer, twirp};
 use crate::node::Node;
 use crate::{app, join, openapi, push, relay};
 use axum::Router;
@@ -70,6 +70,7 @@ pub fn router(node: Arc<Node>) -> Router {
         .merge(join::routes())
         .merge(relay::routes())
         .merge(rendezvous::routes())
+        .merge(transfer::routes())
         .fallback(other)
         .layer(DefaultBodyLimit::max(BODY_BYTES))
         .layer(cors)

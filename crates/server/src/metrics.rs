@@ -25,6 +25,7 @@ pub enum Door {
     Relay,
     PeerJs,
     Topics,
+    Transfer,
 }
 
 impl Door {
@@ -40,6 +41,7 @@ impl Door {
             Self::Relay => "relay",
             Self::PeerJs => "peerjs",
             Self::Topics => "topics",
+            Self::Transfer => "transfer",
         }
     }
 }

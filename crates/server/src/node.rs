@@ -5,6 +5,7 @@ use crate::auth::channel::ChannelTokens;
 use crate::channels::{ChannelParts, Plane};
 use crate::config::Config;
 use crate::door::rendezvous::Rendezvous;
+use crate::door::transfer::Transfers;
 use crate::join::Gate;
 use crate::metrics::{Door, Metrics};
 use crate::push::Push;
@@ -40,6 +41,8 @@ pub struct Node {
     pub(crate) push_gate: Gate,
     /// Where people find each other.
     pub rendezvous: Rendezvous,
+    /// Files under way through this node.
+    pub transfers: Transfers,
     /// The relay, if there is one.
     pub relay: Option<Relay>,
     pub(crate) relay_gate: Gate,
@@ -69,6 +72,7 @@ impl Node {
             tokens,
             push_gate: Gate::default(),
             rendezvous,
+            transfers: Transfers::default(),
             relay: None,
             relay_gate: Gate::default(),
             id,

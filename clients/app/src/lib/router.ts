@@ -8,6 +8,7 @@ export type Route =
   | { page: "score"; match: string }
   | { page: "dashboard" }
   | { page: "notifications" }
+  | { page: "files"; code: string }
   | { page: "unknown" };
 
 /** Reads a path. Room names may hold anything, so they travel percent-encoded. */
@@ -15,6 +16,8 @@ export function routeOf(path: string): Route {
   if (path === "/" || path === "" || path === "/index.html") return { page: "start" };
   if (/^\/dashboard\/?$/.test(path)) return { page: "dashboard" };
   if (/^\/notifications\/?$/.test(path)) return { page: "notifications" };
+  const files = /^\/files(?:\/([^/]+))?\/?$/.exec(path);
+  if (files) return { page: "files", code: files[1] ? safeDecode(files[1]) : "" };
   const score = /^\/score(?:\/([a-z0-9-]+))?\/?$/.exec(path);
   if (score) return { page: "score", match: score[1] ?? "final" };
   const meet = /^\/meet\/([^/]+)\/?$/.exec(path);
@@ -23,6 +26,14 @@ export function routeOf(path: string): Route {
     return { page: "meet", room: decodeURIComponent(meet[1]) };
   } catch {
     return { page: "unknown" };
+  }
+}
+
+function safeDecode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }
 

@@ -7,6 +7,7 @@ import { Illustration } from "./Illustration";
 import "./start.css";
 
 const MORE = [
+  { path: "/files", icon: "send", title: "Send files", words: "Of any size, straight to the other side" },
   { path: "/score", icon: "flag", title: "Live score", words: "One publishes, thousands watch" },
   { path: "/dashboard", icon: "stats", title: "Dashboard", words: "Prices that never fall behind" },
   { path: "/notifications", icon: "bell", title: "Notifications", words: "Reach people who are away" },

@@ -1,0 +1,135 @@
+import { createHash, randomBytes } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { expectAccessible, launch, shot, Visitor } from "./browser";
+import { startNode, type TestNode } from "./node";
+
+const MB = 1024 * 1024;
+let node: TestNode;
+let browser: Browser;
+let folder: string;
+
+beforeAll(async () => {
+  node = await startNode();
+  browser = await launch();
+  folder = await mkdtemp(join(tmpdir(), "tandem-files-"));
+});
+afterAll(async () => {
+  await browser?.close();
+  await node?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const digest = (bytes: Buffer) => createHash("sha256").update(bytes).digest("hex");
+
+async function file(name: string, bytes: number): Promise<{ path: string; digest: string }> {
+  const content = randomBytes(bytes);
+  await writeFile(join(folder, name), content);
+  return { path: join(folder, name), digest: digest(content) };
+}
+
+/** Without a direct way: the node carries the files. */
+const NO_DIRECT = "delete globalThis.RTCPeerConnection;";
+
+async function offer(paths: string[], script = ""): Promise<{ ana: Visitor; code: string }> {
+  const ana = await Visitor.open(browser, node.url);
+  if (script) await ana.page.addInitScript(script);
+  await ana.page.goto(`${node.url}/files`);
+  await ana.page.getByTestId("files").setInputFiles(paths);
+  const code = await ana.page.getByTestId("code").innerText();
+  return { ana, code };
+}
+
+async function receiver(code: string, script = ""): Promise<Visitor> {
+  const ben = await Visitor.open(browser, node.url);
+  if (script) await ben.page.addInitScript(script);
+  await ben.page.goto(`${node.url}/files`);
+  await ben.page.getByLabel(/The code/).fill(code.replaceAll("-", " ").toUpperCase());
+  await ben.page.getByRole("button", { name: "Receive" }).click();
+  return ben;
+}
+
+const state = (page: Page, wanted: string) =>
+  page.locator(`[data-testid=receive][data-state=${wanted}]`).waitFor({ timeout: 40_000 });
+
+/** Saves, and reads what the browser has downloaded. */
+async function saved(page: Page): Promise<Buffer> {
+  const download = page.waitForEvent("download", { timeout: 60_000 });
+  await page.getByRole("button", { name: "Save", exact: true }).click();
+  const path = await (await download).path();
+  return readFile(path);
+}
+
+describe("files", () => {
+  it("go straight to the other side, checked, and to several", async () => {
+    const big = await file("film.bin", 40 * MB + 123);
+    const { ana, code } = await offer([big.path]);
+    expect(code).toMatch(/^\d{4}-[a-z]+-[a-z]+$/);
+    const [ben, cleo] = [await receiver(code), await receiver(code)];
+    await state(ben.page, "offered");
+    await expectAccessible(ben.page);
+    await shot(ben.page, "files-offered");
+    const [one, two] = await Promise.all([saved(ben.page), saved(cleo.page)]);
+    expect([digest(one), digest(two)]).toEqual([big.digest, big.digest]);
+    await Promise.all([state(ben.page, "done"), state(cleo.page, "done")]);
+    await expect
+      .poll(() => ana.page.locator("[data-testid=delivery][data-state=done][data-kind=direct]").count())
+      .toBe(2);
+    await expectAccessible(ana.page);
+    await shot(ana.page, "files-sent");
+    await Promise.all([ana, ben, cleo].map((visitor) => visitor.close()));
+  });
+
+  it("go through the server where there is no direct way, several at once", async () => {
+    const files = [await file("one.txt", 5), await file("empty", 0), await file("two.bin", 3 * MB)];
+    const { ana, code } = await offer(
+      files.map(({ path }) => path),
+      NO_DIRECT,
+    );
+    const ben = await receiver(code);
+    await state(ben.page, "offered");
+    await ben.page.getByRole("button", { name: "Save", exact: true }).click();
+    await state(ben.page, "done");
+    expect(await ben.page.getByTestId("received").count()).toBe(3);
+    await ana.page.locator("[data-testid=delivery][data-state=done][data-kind=server]").waitFor();
+    const came = await ben.page.evaluate(async () =>
+      Promise.all(
+        [...document.querySelectorAll<HTMLAnchorElement>("[data-testid=received] a")].map(async ({ href }) => {
+          const bytes = await (await fetch(href)).arrayBuffer();
+          return [...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))]
+            .map((b) => b.toString(16).padStart(2, "0"))
+            .join("");
+        }),
+      ),
+    );
+    expect(came.sort()).toEqual(files.map((it) => it.digest).sort());
+    await Promise.all([ana, ben].map((visitor) => visitor.close()));
+  });
+
+  it("go on where they were after a reload, and stop for both when one stops", async () => {
+    const big = await file("slow.bin", 60 * MB);
+    const { ana, code } = await offer([big.path]);
+    const ben = await receiver(code);
+    await state(ben.page, "offered");
+    await ben.page.getByRole("button", { name: "Save", exact: true }).click();
+    await ben.page.getByRole("button", { name: "Pause" }).click();
+    await ana.page.getByText("(paused)").waitFor();
+    await ben.page.waitForFunction(() => Number(document.querySelector("progress")?.value) > 2);
+    const download = ben.page.waitForEvent("download", { timeout: 60_000 });
+    await ben.page.reload();
+    await ben.page.waitForFunction(() => Number(document.querySelector("progress")?.value) > 2);
+    expect(digest(await readFile(await (await download).path()))).toBe(big.digest);
+
+    const cleo = await receiver(code);
+    await state(cleo.page, "offered");
+    await cleo.page.getByRole("button", { name: "No, thanks" }).click();
+    await state(cleo.page, "ended");
+    await ana.page.getByText("did not want the files").waitFor();
+    const wrong = await receiver("1111-no-code");
+    await wrong.page.getByRole("heading", { name: /There is no such code/ }).waitFor();
+    await Promise.all([ana, ben, cleo, wrong].map((visitor) => visitor.close()));
+  });
+});

@@ -1,0 +1,44 @@
+/** Where a transfer is. */
+export interface Progress {
+  /** Bytes checked and kept by the receiver, and all of them. */
+  done: number;
+  total: number;
+  /** Bytes a second, smoothed; 0 while nothing moves. */
+  speed: number;
+  /** Seconds; null while nobody can know. */
+  left: number | null;
+}
+
+/** A speed is what the last seconds say. */
+const WINDOW_MS = 5000;
+
+/** Makes {@link Progress} of counts. Times are milliseconds of any clock. */
+export class Meter {
+  readonly #total: number;
+  #done = 0;
+  #samples: [at: number, done: number][] = [];
+
+  constructor(total: number) {
+    this.#total = total;
+  }
+
+  /** What was there before counts as done, but not as speed. */
+  start(done: number, now: number): void {
+    this.#done = done;
+    this.#samples = [[now, done]];
+  }
+
+  count(done: number, now: number): void {
+    this.#done = done;
+    this.#samples.push([now, done]);
+    while (this.#samples.length > 2 && (this.#samples[1]?.[0] ?? now) < now - WINDOW_MS) this.#samples.shift();
+  }
+
+  read(now: number): Progress {
+    const [first] = this.#samples;
+    const ms = first ? now - first[0] : 0;
+    const speed = first && ms > 0 ? ((this.#done - first[1]) * 1000) / ms : 0;
+    const rest = this.#total - this.#done;
+    return { done: this.#done, total: this.#total, speed, left: rest === 0 ? 0 : speed > 0 ? rest / speed : null };
+  }
+}

@@ -1,0 +1,227 @@
+import { TandemError } from "../errors.js";
+import type { Pipe } from "./pipe.js";
+import { Meter, type Progress } from "./progress.js";
+import { BLOCK, checkEntries, digestOf, readFrame, type Control, type Entry } from "./wire.js";
+
+/** Where files go. Writes come in order, block by block, and only checked bytes. */
+export interface Sink {
+  /** How many bytes of the entry are there from an earlier attempt. */
+  has(id: string, entry: Entry): Promise<number>;
+  write(id: string, entry: Entry, from: number, data: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** The entry is complete. */
+  finish(id: string, entry: Entry): Promise<void>;
+}
+
+export interface ReceiverListeners {
+  onProgress?: (progress: Progress) => void;
+  onPaused?: (paused: boolean) => void;
+  onFinished?: (entry: Entry) => void;
+}
+
+/** What is on offer, to be accepted or not. */
+export interface Offer {
+  id: string;
+  entries: Entry[];
+  total: number;
+}
+
+/** Receives one offer over one pipe. */
+export class Receiver {
+  readonly #listeners: ReceiverListeners;
+  #pipe: Pipe;
+  #offer: Offer | null = null;
+  #sink: Sink | null = null;
+  #meter = new Meter(0);
+  #kept: number[] = [];
+  #wanted: boolean[] = [];
+  /** The block that is coming in. */
+  #block = { entry: -1, from: 0, length: 0, bytes: new Uint8Array(BLOCK) };
+  /** Data is left aside until the block comes anew that was damaged. */
+  #waitsFor: [entry: number, from: number] | null = null;
+  #work: Promise<void> = Promise.resolve();
+  #stopped = false;
+  #settle: [() => void, (error: TandemError) => void] = [() => undefined, () => undefined];
+  readonly #over: Promise<void>;
+  #offered: (offer: Offer) => void = () => undefined;
+  /** Resolves with the offer. */
+  readonly offer: Promise<Offer>;
+
+  constructor(pipe: Pipe, listeners: ReceiverListeners = {}) {
+    this.#pipe = pipe;
+    this.#listeners = listeners;
+    this.#over = new Promise((done, fail) => (this.#settle = [done, fail]));
+    this.offer = new Promise((done) => (this.#offered = done));
+    this.#over.catch(() => undefined);
+  }
+
+  /** Resolves when everything is there; rejects when the transfer ends before. */
+  get done(): Promise<void> {
+    return this.#over;
+  }
+
+  /** Another way was found. */
+  set pipe(pipe: Pipe) {
+    this.#pipe = pipe;
+  }
+
+  /** Takes the offer, or some entries of it, from where an earlier attempt ended. */
+  async accept(sink: Sink, wanted: (entry: Entry) => boolean = () => true): Promise<void> {
+    const offer = this.#offer;
+    if (!offer) return;
+    this.#sink = sink;
+    this.#wanted = offer.entries.map(wanted);
+    this.#kept = await Promise.all(
+      offer.entries.map(async (entry, index) => {
+        if (!this.#wanted[index]) return entry.size;
+        const has = Math.min(entry.size, await sink.has(offer.id, entry));
+        return has === entry.size ? has : has - (has % BLOCK);
+      }),
+    );
+    this.#meter = new Meter(offer.total);
+    this.#meter.start(this.#sum(), performance.now());
+    const from = this.#kept.map((kept, index) => (this.#wanted[index] ? kept : -1));
+    // What needs no data is done at once.
+    for (const [index, entry] of offer.entries.entries()) {
+      if (this.#wanted[index] && this.#kept[index] === entry.size) await this.#finish(entry);
+    }
+    this.#say({ type: "accept", from });
+    this.#tell();
+    this.#checkComplete();
+  }
+
+  decline(): void {
+    this.#say({ type: "decline" });
+    this.#end(new TandemError("aborted", "You did not take the files."));
+  }
+
+  pause(): void {
+    this.#say({ type: "pause" });
+    this.#listeners.onPaused?.(true);
+  }
+
+  resume(): void {
+    this.#say({ type: "resume" });
+    this.#listeners.onPaused?.(false);
+  }
+
+  cancel(): void {
+    this.#say({ type: "cancel", reason: "The receiver has stopped." });
+    this.#end(new TandemError("aborted", "You stopped the transfer."));
+  }
+
+  /** The pipe has ended; with `gone` there is no sense in trying again. */
+  lost(reason = "", gone = false): void {
+    this.#end(new TandemError(gone ? "not_found" : "connection_lost", reason || "The connection was lost."));
+  }
+
+  /** A message of the sender. */
+  take(message: Control | Uint8Array<ArrayBuffer>): void {
+    if (this.#stopped) return;
+    // In order: writing takes longer than receiving.
+    this.#work = this.#work.then(async () => {
+      if (this.#stopped) return;
+      try {
+        if (message instanceof Uint8Array) await this.#data(message);
+        else this.#control(message);
+      } catch (thrown) {
+        const error = thrown instanceof TandemError ? thrown : writeError(thrown);
+        this.#say({ type: "cancel", reason: error.message });
+        this.#end(error);
+      }
+    });
+  }
+
+  #control(message: Control): void {
+    if (message.type === "offer" && !this.#offer) {
+      const entries = checkEntries(message.entries);
+      const total = entries.reduce((sum, { size }) => sum + size, 0);
+      this.#offer = { id: String(message.id).slice(0, 100), entries, total };
+      this.#offered(this.#offer);
+    } else if (message.type === "pause") this.#listeners.onPaused?.(true);
+    else if (message.type === "resume") this.#listeners.onPaused?.(false);
+    else if (message.type === "cancel") this.#end(new TandemError("aborted", "The other side stopped the transfer."));
+  }
+
+  async #data(bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    const frame = readFrame(bytes);
+    const entry = this.#offer?.entries[frame.entry];
+    if (!entry || !this.#sink || !this.#wanted[frame.entry])
+      throw new TandemError("bad_answer", "The sender sent what was not asked for.");
+    const block = this.#block;
+    if (this.#waitsFor) {
+      const [wantedEntry, from] = this.#waitsFor;
+      if (frame.kind !== "data" || frame.entry !== wantedEntry || frame.from !== from) return;
+      this.#waitsFor = null;
+      block.length = 0;
+    }
+    if (frame.kind === "data") {
+      if (block.length === 0) Object.assign(block, { entry: frame.entry, from: frame.from });
+      const inOrder = block.entry === frame.entry && block.from + block.length === frame.from;
+      const fits = block.length + frame.data.length <= BLOCK && frame.from + frame.data.length <= entry.size;
+      if (!inOrder || !fits || block.from !== this.#kept[frame.entry])
+        throw new TandemError("bad_answer", "The sender sent parts out of order.");
+      block.bytes.set(frame.data, block.length);
+      block.length += frame.data.length;
+      return;
+    }
+    await this.#keep(entry, frame.entry, frame.digest);
+  }
+
+  /** A block is whole: it is kept if it is what the sender read. */
+  async #keep(entry: Entry, index: number, digest: Uint8Array): Promise<void> {
+    const block = this.#block;
+    const data = block.bytes.slice(0, block.length);
+    const from = block.from;
+    block.length = 0;
+    const ours = await digestOf(data);
+    if (block.entry !== index || ours.some((byte, at) => byte !== digest[at])) {
+      this.#waitsFor = [index, this.#kept[index] ?? 0];
+      return this.#say({ type: "again", entry: index, from: this.#kept[index] ?? 0 });
+    }
+    // A sink may take the memory along, so it is measured before.
+    const kept = from + data.length;
+    await this.#sink?.write(this.#offer?.id ?? "", entry, from, data);
+    this.#kept[index] = kept;
+    this.#say({ type: "kept", entry: index, bytes: kept });
+    this.#meter.count(this.#sum(), performance.now());
+    this.#tell();
+    if (kept === entry.size) await this.#finish(entry);
+    this.#checkComplete();
+  }
+
+  async #finish(entry: Entry): Promise<void> {
+    await this.#sink?.finish(this.#offer?.id ?? "", entry);
+    this.#listeners.onFinished?.(entry);
+  }
+
+  #checkComplete(): void {
+    if (this.#offer && this.#sum() === this.#offer.total) {
+      this.#say({ type: "complete" });
+      this.#end();
+    }
+  }
+
+  #sum(): number {
+    return this.#kept.reduce((sum, kept) => sum + kept, 0);
+  }
+
+  #tell(): void {
+    this.#listeners.onProgress?.(this.#meter.read(performance.now()));
+  }
+
+  #end(error?: TandemError): void {
+    this.#stopped = true;
+    if (error) this.#settle[1](error);
+    else this.#settle[0]();
+  }
+
+  #say(message: Control): void {
+    this.#pipe.send(JSON.stringify(message));
+  }
+}
+
+function writeError(thrown: unknown): TandemError {
+  const full = thrown instanceof DOMException && thrown.name === "QuotaExceededError";
+  const message = full ? "There is no room left for the files." : "A file could not be written.";
+  return new TandemError(full ? "limit_exceeded" : "internal", message, { cause: thrown });
+}

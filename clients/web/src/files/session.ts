@@ -1,0 +1,353 @@
+import { TandemError } from "../errors.js";
+import { Search } from "./direct.js";
+import { SocketPipe, type Pipe } from "./pipe.js";
+import type { Progress } from "./progress.js";
+import { Receiver, type Offer, type Sink } from "./receiver.js";
+import { Sender, type Source } from "./sender.js";
+import { readControl, VERSION, type Control, type Entry } from "./wire.js";
+
+/** How often a side says that it lives, while nothing else goes through the pipe. */
+const ALIVE_MS = 30_000;
+/** Waits before a lost connection is made again. */
+const AGAIN_MS = [300, 1000, 2000, 4000, 8000];
+/** The node closes with these. */
+const NO_SUCH_CODE = 4404;
+
+export interface TransferOptions {
+  /** The node, `https://…`. */
+  base: URL;
+  /** For a direct way between the two; none: everything goes through the node. */
+  iceServers?: () => Promise<RTCIceServer[]>;
+  /** Needed to offer where rooms are not open. */
+  token?: string;
+}
+
+function address(base: URL, params: Record<string, string>): URL {
+  const url = new URL("/v1/transfer", base);
+  url.protocol = url.protocol.replace("http", "ws");
+  for (const [name, value] of Object.entries(params)) url.searchParams.set(name, value);
+  return url;
+}
+
+const canBeDirect = (options: TransferOptions) => options.iceServers !== undefined && "RTCPeerConnection" in globalThis;
+
+/** One receiver of an offer, as the sender sees it. */
+export interface Delivery {
+  number: number;
+  kind: Pipe["kind"] | null;
+  progress: Progress | null;
+  paused: boolean;
+  state: "connecting" | "asking" | "sending" | "done" | "ended";
+  error: TandemError | null;
+}
+
+/** Offers files under a code, to as many as come. */
+export class SendSession {
+  readonly entries: readonly Entry[];
+  readonly deliveries: Delivery[] = [];
+  readonly #options: TransferOptions;
+  readonly #sources: readonly Source[];
+  readonly #listeners = new Set<() => void>();
+  readonly #senders = new Map<number, Sender>();
+  #id = "";
+  #code = "";
+  #secret = "";
+  #socket: WebSocket | null = null;
+  #closed = false;
+
+  constructor(options: TransferOptions, entries: readonly Entry[], sources: readonly Source[]) {
+    this.#options = options;
+    this.entries = entries;
+    this.#sources = sources;
+  }
+
+  get code(): string {
+    return this.#code;
+  }
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  };
+
+  /** Resolves when there is a code. */
+  async open(): Promise<string> {
+    this.#id = await idOf(this.entries);
+    await this.#connect(0);
+    return this.#code;
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const sender of this.#senders.values()) sender.cancel();
+    this.#socket?.close();
+  }
+
+  pause(delivery: Delivery, paused: boolean): void {
+    const sender = this.#senders.get(delivery.number);
+    if (paused) sender?.pause();
+    else sender?.resume();
+  }
+
+  cancel(delivery: Delivery): void {
+    this.#senders.get(delivery.number)?.cancel();
+  }
+
+  #connect(attempt: number): Promise<void> {
+    const { base, token } = this.#options;
+    const known: Record<string, string> = this.#code ? { code: this.#code, secret: this.#secret } : {};
+    const socket = new WebSocket(address(base, { ...known, ...(token ? { access_token: token } : {}) }));
+    this.#socket = socket;
+    return new Promise((done, fail) => {
+      socket.addEventListener("message", ({ data }: MessageEvent<string>) => {
+        const message = JSON.parse(data) as { type: string; code: string; secret: string; peer: number };
+        if (message.type === "code") {
+          [this.#code, this.#secret] = [message.code, message.secret];
+          attempt = 0;
+          this.#tell();
+          done();
+        } else if (message.type === "peer") void this.#deliver(message.peer);
+      });
+      socket.addEventListener("close", ({ code }) => {
+        if (this.#closed) return;
+        if (code === NO_SUCH_CODE) [this.#code, this.#secret] = ["", ""];
+        if (!this.#code && attempt >= AGAIN_MS.length) {
+          return fail(new TandemError("unreachable", "The server does not take files now; try again in a moment."));
+        }
+        const wait = AGAIN_MS[Math.min(attempt, AGAIN_MS.length - 1)];
+        setTimeout(() => this.#connect(attempt + 1).then(done, fail), wait);
+      });
+    });
+  }
+
+  async #deliver(number: number): Promise<void> {
+    const delivery: Delivery = { number, kind: null, progress: null, paused: false, state: "connecting", error: null };
+    this.deliveries.push(delivery);
+    this.#tell();
+    const update = (change: Partial<Delivery>) => {
+      Object.assign(delivery, change);
+      this.#tell();
+    };
+    try {
+      const params = { code: this.#code, secret: this.#secret, peer: String(number) };
+      const relayed = await SocketPipe.open(address(this.#options.base, params));
+      await this.#serve(relayed, number, update);
+      update({ state: "done" });
+    } catch (thrown) {
+      const error =
+        thrown instanceof TandemError ? thrown : new TandemError("connection_lost", "The receiver has gone.");
+      update({ state: "ended", error });
+    } finally {
+      this.#senders.delete(number);
+    }
+  }
+
+  async #serve(relayed: SocketPipe, number: number, update: (change: Partial<Delivery>) => void): Promise<void> {
+    const alive = setInterval(() => say(relayed, { type: "alive" }), ALIVE_MS);
+    let sender: Sender | null = null;
+    let search: Search | null = null;
+    let isDirect = false;
+    const greeted = new Promise<boolean>((done, fail) => {
+      relayed.onClose = (reason) => {
+        fail(new TandemError("connection_lost", reason || "The receiver has gone."));
+        // A direct way outlives the one through the node.
+        if (!isDirect) sender?.lost();
+      };
+      relayed.listen((message) => {
+        if (typeof message !== "string") return;
+        const control = readControl(message);
+        if (control.type === "hello") done(control.direct && control.version === VERSION);
+        else if (control.type === "direct") search?.take(control);
+        else sender?.take(control);
+      });
+    });
+    say(relayed, { type: "hello", version: VERSION, direct: canBeDirect(this.#options) });
+    try {
+      const direct = (await greeted) && canBeDirect(this.#options);
+      if (direct) search = new Search(relayed, true, (await this.#options.iceServers?.()) ?? []);
+      const pipe: Pipe = (await search?.found) ?? relayed;
+      isDirect = pipe !== relayed;
+      update({ kind: pipe.kind, state: "asking" });
+      sender = new Sender(pipe, this.#id, this.entries, this.#sources, {
+        onProgress: (progress) => update({ progress, state: "sending" }),
+        onPaused: (paused) => update({ paused }),
+      });
+      const ours = sender;
+      this.#senders.set(number, ours);
+      if (pipe !== relayed) {
+        pipe.onMessage = (message) => typeof message === "string" && ours.take(readControl(message));
+        pipe.onClose = () => ours.lost();
+      }
+      await ours.done;
+      // What was said last must arrive before the way closes.
+      await new Promise((done) => setTimeout(done, 300));
+      if (pipe !== relayed) pipe.close();
+    } finally {
+      clearInterval(alive);
+      relayed.close();
+    }
+  }
+
+  #tell(): void {
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+/** Where a receiver is. */
+export type ReceiveState =
+  | { status: "connecting" }
+  | { status: "offered"; offer: Offer }
+  | { status: "receiving"; offer: Offer; kind: Pipe["kind"]; progress: Progress | null; paused: boolean }
+  /** The connection is lost; it goes on where it was. */
+  | { status: "interrupted"; offer: Offer | null; reason: string }
+  | { status: "done"; offer: Offer }
+  | { status: "ended"; error: TandemError };
+
+/** Takes what is offered under a code. */
+export class ReceiveSession {
+  readonly #options: TransferOptions;
+  readonly #code: string;
+  readonly #listeners = new Set<() => void>();
+  #state: ReceiveState = { status: "connecting" };
+  #accepted: { sink: Sink; wanted: (entry: Entry) => boolean } | null = null;
+  #receiver: Receiver | null = null;
+  #relayed: SocketPipe | null = null;
+  #closed = false;
+
+  constructor(options: TransferOptions, code: string) {
+    this.#options = options;
+    this.#code = code;
+    void this.#run();
+  }
+
+  get state(): ReceiveState {
+    return this.#state;
+  }
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  };
+
+  /** Takes all or some of it. Kept for when the connection is made again. */
+  accept(sink: Sink, wanted: (entry: Entry) => boolean = () => true): void {
+    this.#accepted = { sink, wanted };
+    void this.#receiver?.accept(sink, wanted);
+  }
+
+  decline(): void {
+    this.#receiver?.decline();
+  }
+
+  pause(paused: boolean): void {
+    if (paused) this.#receiver?.pause();
+    else this.#receiver?.resume();
+  }
+
+  cancel(): void {
+    this.#receiver?.cancel();
+    this.close();
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#relayed?.close();
+  }
+
+  async #run(): Promise<void> {
+    let offer: Offer | null = null;
+    for (let attempt = 0; !this.#closed; attempt += 1) {
+      try {
+        await this.#attempt((came) => {
+          offer = came;
+          attempt = 0;
+        });
+        if (offer) this.#set({ status: "done", offer });
+        return;
+      } catch (thrown) {
+        const error =
+          thrown instanceof TandemError ? thrown : new TandemError("unreachable", "The server cannot be reached.");
+        if (this.#closed || !error.retryable || (!offer && attempt >= AGAIN_MS.length))
+          return this.#set({ status: "ended", error });
+        this.#set({ status: "interrupted", offer, reason: error.message });
+        await new Promise((done) => setTimeout(done, AGAIN_MS[Math.min(attempt, AGAIN_MS.length - 1)]));
+      }
+    }
+  }
+
+  async #attempt(offered: (offer: Offer) => void): Promise<void> {
+    const relayed = await SocketPipe.open(address(this.#options.base, { code: this.#code }));
+    this.#relayed = relayed;
+    const alive = setInterval(() => say(relayed, { type: "alive" }), ALIVE_MS);
+    let search: Search | null = null;
+    let progress: Progress | null = null;
+    let paused = false;
+    let pipe: Pipe = relayed;
+    const show = (offer: Offer) =>
+      this.#accepted && this.#set({ status: "receiving", offer, kind: pipe.kind, progress, paused });
+    const receiver = new Receiver(relayed, {
+      onProgress: (next) => {
+        progress = next;
+        void receiver.offer.then(show);
+      },
+      onPaused: (next) => {
+        paused = next;
+        void receiver.offer.then(show);
+      },
+    });
+    this.#receiver = receiver;
+    relayed.onClose = (reason, code) => pipe === relayed && receiver.lost(reason, code === NO_SUCH_CODE);
+    const direct = canBeDirect(this.#options);
+    const iceServers = direct ? ((await this.#options.iceServers?.()) ?? []) : [];
+    relayed.listen((message) => {
+      if (message instanceof Uint8Array) return receiver.take(message);
+      const control = readControl(message);
+      if (control.type === "direct") {
+        search ??= this.#search(relayed, receiver, iceServers, (found) => (pipe = found));
+        search.take(control);
+      } else if (control.type !== "hello") receiver.take(control);
+    });
+    say(relayed, { type: "hello", version: VERSION, direct });
+    try {
+      await Promise.race([receiver.offer, receiver.done]);
+      const offer = await receiver.offer;
+      offered(offer);
+      if (this.#accepted) await receiver.accept(this.#accepted.sink, this.#accepted.wanted);
+      else this.#set({ status: "offered", offer });
+      await receiver.done;
+      await new Promise((done) => setTimeout(done, 300));
+    } finally {
+      clearInterval(alive);
+      relayed.close();
+      if (pipe !== relayed) pipe.close();
+    }
+  }
+
+  #search(relayed: SocketPipe, receiver: Receiver, iceServers: RTCIceServer[], use: (pipe: Pipe) => void): Search {
+    const search = new Search(relayed, false, iceServers);
+    void search.found.then((found) => {
+      if (found === relayed) return;
+      use(found);
+      receiver.pipe = found;
+      found.onMessage = (message) => receiver.take(typeof message === "string" ? readControl(message) : message);
+      found.onClose = () => receiver.lost();
+    });
+    return search;
+  }
+
+  #set(state: ReceiveState): void {
+    this.#state = state;
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
+
+function say(pipe: Pipe, message: Control): void {
+  pipe.send(JSON.stringify(message));
+}
+
+/** The same files have the same id, so that what is there of them is found again after a reload. */
+async function idOf(entries: readonly Entry[]): Promise<string> {
+  const text = JSON.stringify(entries.map(({ path, size, changed }) => [path, size, changed]));
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
+  return [...new Uint8Array(digest.slice(0, 16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
