@@ -1,6 +1,8 @@
 //! What the node counts, as Prometheus text.
 
 use crate::channels::Plane;
+use crate::door::rendezvous::Rendezvous;
+use crate::door::transfer::Transfers;
 use crate::relay::Relay;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -101,14 +103,15 @@ impl Metrics {
 
     /// Everything as text (Prometheus exposition format 0.0.4).
     #[must_use]
-    pub fn text(&self, shards: &[(ShardStats, LoopStats)], channels: &Plane, relay: Option<&Relay>) -> String {
+    pub fn text(&self, shards: &[(ShardStats, LoopStats)], channels: &Plane, others: &Others<'_>) -> String {
         let mut page = Page(String::new());
         self.own(&mut page);
         of_shards(&mut page, shards);
         of_channels(&mut page, channels);
-        if let Some(relay) = relay {
+        if let Some(relay) = others.relay {
             of_relay(&mut page, relay);
         }
+        of_meetings(&mut page, others);
         page.0
     }
 
@@ -160,6 +163,37 @@ fn of_shards(page: &mut Page, shards: &[(ShardStats, LoopStats)]) {
     page.head(name, "counter", "Datagrams not processed or not sent.");
     page.value(name, "{reason=\"unknown_source\"}", shards.iter().map(|s| s.0.dropped_unknown).sum());
     page.value(name, "{reason=\"send\"}", shards.iter().map(|s| s.1.send_dropped).sum());
+}
+
+/// What is counted beside rooms and channels.
+pub struct Others<'a> {
+    /// The relay, if there is one.
+    pub relay: Option<&'a Relay>,
+    /// PeerJS and topics.
+    pub rendezvous: &'a Rendezvous,
+    /// Files.
+    pub transfers: &'a Transfers,
+}
+
+fn of_meetings(page: &mut Page, others: &Others<'_>) {
+    let (desk, topics) = others.rendezvous.seen();
+    let (offers, pipes, bytes) = others.transfers.counted();
+    for (name, kind, help, value) in [
+        ("peerjs_peers", "gauge", "PeerJS clients.", desk.peers),
+        ("peerjs_forwarded_total", "counter", "Messages passed on.", desk.forwarded),
+        ("peerjs_expired_total", "counter", "Messages for somebody who did not come.", desk.expired),
+        ("peerjs_dropped_total", "counter", "Messages over a bound, or none.", desk.dropped),
+        ("peerjs_taken_over_total", "counter", "Ids that changed hands.", desk.taken_over),
+        ("topics_connections", "gauge", "Connections to topic signalling.", topics.connections),
+        ("topics", "gauge", "Topics somebody hears.", topics.topics),
+        ("topics_delivered_total", "counter", "Messages delivered.", topics.delivered),
+        ("topics_dropped_total", "counter", "Messages over a bound, or none.", topics.dropped),
+        ("transfer_offers", "gauge", "Offers of files.", offers),
+        ("transfer_pipes", "gauge", "Pipes between two who exchange files.", pipes),
+        ("transfer_bytes_total", "counter", "Bytes through them.", bytes),
+    ] {
+        page.one(&format!("tandem_{name}"), kind, help, value);
+    }
 }
 
 fn of_relay(page: &mut Page, relay: &Relay) {
@@ -275,7 +309,9 @@ mod tests {
         let shard =
             (ShardStats { rooms: 2, ..ShardStats::default() }, LoopStats { send_dropped: 3, ..LoopStats::default() });
         let channels = Plane::new(crate::config::Config::default().channel_settings().unwrap());
-        let text = metrics.text(&[shard, shard], &channels, None);
+        let (rendezvous, transfers) = (Rendezvous::new(Default::default()), Transfers::default());
+        let others = Others { relay: None, rendezvous: &rendezvous, transfers: &transfers };
+        let text = metrics.text(&[shard, shard], &channels, &others);
         for line in [
             "tandem_rejects_total{door=\"livekit\",code=\"unauthenticated\"} 2",
             "tandem_http_requests_total{status=\"2xx\"} 1",

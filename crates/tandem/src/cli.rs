@@ -15,7 +15,8 @@ use std::path::PathBuf;
   tandem serve --dev                                   try it on this machine: http://127.0.0.1:7880
   tandem serve --public-ip 203.0.113.7                 in the open, with keys it makes for itself
   tandem token --dev --room demo --identity ana        a token for LiveKit clients
-  tandem config example > tandem.yaml                  every setting, explained"
+  tandem config example > tandem.yaml                  every setting, explained
+  tandem send film.mkv                                 prints a code; the other side: tandem receive CODE"
 )]
 pub(crate) struct Cli {
     #[command(subcommand)]
@@ -33,6 +34,55 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Config,
     },
+    /// Send files to whoever has the code.
+    Send(Box<Send>),
+    /// Receive files that somebody sends.
+    Receive(Box<Receive>),
+}
+
+/// Send files and folders of any size to whoever has the code: another terminal, or the page /files.
+///
+/// They pass through the server and are not kept there. What breaks off goes on where it was.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tandem send film.mkv                                 prints a code; ends when it has arrived
+  tandem send --server https://meet.example photos/    through another server
+  tandem send --keep report.pdf                        to as many as come")]
+pub(crate) struct Send {
+    /// Files and folders
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The server
+    #[arg(long, env = "TANDEM_SERVER", value_name = "URL", default_value = "http://127.0.0.1:7880")]
+    pub(crate) server: String,
+    /// Token that may join a room, where rooms are not open to everybody
+    #[arg(long, env = "TANDEM_TOKEN", value_name = "T", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// Stay until interrupted, for several receivers
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+/// Receive files under a code that the sender has.
+///
+/// Every part is checked. If it breaks off, the same command goes on where it was.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tandem receive 4821-maple-otter
+  tandem receive --yes --to ~/Downloads 4821 maple otter")]
+pub(crate) struct Receive {
+    /// The code; hyphens or spaces
+    #[arg(required = true, value_name = "CODE", num_args = 1.., value_delimiter = ' ')]
+    pub(crate) code: Vec<String>,
+    /// The server
+    #[arg(long, env = "TANDEM_SERVER", value_name = "URL", default_value = "http://127.0.0.1:7880")]
+    pub(crate) server: String,
+    /// Folder for the files
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    pub(crate) to: PathBuf,
+    /// Take everything without asking
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 /// Run the server. The first line on standard output is JSON and says which ports it has.
@@ -63,7 +113,7 @@ pub(crate) struct Serve {
     /// Media over TCP; 0 takes a free port [default: 7881]
     #[arg(long, env = "TANDEM_TCP_PORT", value_name = "N")]
     pub(crate) tcp_port: Option<u16>,
-    /// Relay; accepted, not used yet [default: 3478]
+    /// STUN and TURN, UDP and TCP; 0 takes a free port [default: 3478]
     #[arg(long, env = "TANDEM_TURN_PORT", value_name = "N")]
     pub(crate) turn_port: Option<u16>,
     /// Media threads [default: one less than the processors]

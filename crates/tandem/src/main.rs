@@ -3,6 +3,7 @@
 
 mod cli;
 mod config;
+mod files;
 mod keys;
 mod logs;
 mod relay;
@@ -36,6 +37,8 @@ fn main() -> ExitCode {
         Command::Serve(flags) => serve::run(&flags),
         Command::Token(flags) => token::run(&flags),
         Command::Config { command } => config::run(&command),
+        Command::Send(flags) => files::send(&flags),
+        Command::Receive(flags) => files::receive(&flags),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

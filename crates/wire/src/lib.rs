@@ -16,6 +16,7 @@
 pub mod centrifuge;
 pub mod data_packet;
 pub mod data_track;
+pub mod files;
 pub mod fossil;
 pub mod livekit;
 pub mod peerjs;

@@ -113,7 +113,8 @@ pub const SECTIONS: [(&str, &str); 8] = [
 
 /// Variables of the tools around the node, and those that container platforms set for a service
 /// of this name; none of them is a setting.
-const FOREIGN: [&str; 4] = ["TANDEM_BIN", "TANDEM_HTTP", "TANDEM_LOG", "TANDEM_SERVER_LOG"];
+const FOREIGN: [&str; 6] =
+    ["TANDEM_BIN", "TANDEM_HTTP", "TANDEM_LOG", "TANDEM_SERVER", "TANDEM_SERVER_LOG", "TANDEM_TOKEN"];
 
 impl Setting {
     /// The environment variable of this setting, if it has one.

@@ -3,6 +3,7 @@
 use crate::auth;
 use crate::http::Peer;
 use crate::metrics::Door;
+use crate::metrics::Others;
 use crate::node::Node;
 use axum::Router;
 use axum::extract::{Extension, Path, State};
@@ -32,7 +33,8 @@ async fn ready(State(node): State<Arc<Node>>) -> Response {
 }
 
 async fn metrics(State(node): State<Arc<Node>>) -> Response {
-    let text = node.metrics.text(&node.shards.stats(), &node.channels, node.relay.as_ref());
+    let others = Others { relay: node.relay.as_ref(), rendezvous: &node.rendezvous, transfers: &node.transfers };
+    let text = node.metrics.text(&node.shards.stats(), &node.channels, &others);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response()
 }
 

@@ -1,0 +1,139 @@
+// Files from terminal to terminal, and between a terminal and the page.
+import { spawn } from 'node:child_process';
+import { createHash, randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import WebSocket from 'ws';
+import { launchChromium } from '../lib/chromium.mjs';
+import { binary, startServer } from '../lib/server.mjs';
+import { until } from '../lib/wait.mjs';
+
+const MB = 1024 * 1024;
+const scratch = mkdtempSync(join(tmpdir(), 'tandem-files-'));
+let server;
+const running = [];
+beforeAll(async () => (server = await startServer({ suite: 'p2p' })));
+afterAll(async () => {
+  running.forEach((child) => child.kill('SIGKILL'));
+  await server?.stop();
+  rmSync(scratch, { recursive: true, force: true });
+});
+
+const digest = (path) => createHash('sha256').update(readFileSync(path)).digest('hex');
+
+function tandem(...args) {
+  const child = spawn(binary(), args, { env: { ...process.env, TANDEM_SERVER: server.http }, stdio: ['ignore', 'pipe', 'pipe'] });
+  running.push(child);
+  let said = '';
+  child.stderr.on('data', (data) => (said += data));
+  const first = new Promise((done) => createInterface({ input: child.stdout }).once('line', done));
+  const over = new Promise((done) => child.on('exit', (code) => done(code)));
+  return { child, first, over, said: () => said };
+}
+
+function tree() {
+  const root = mkdtempSync(join(scratch, 'out-'));
+  const folder = join(root, 'photos');
+  mkdirSync(join(folder, 'deep/er'), { recursive: true });
+  mkdirSync(join(folder, 'empty'));
+  writeFileSync(join(folder, 'one.bin'), randomBytes(3 * MB + 17));
+  writeFileSync(join(folder, 'deep/er/größe.txt'), 'hello');
+  writeFileSync(join(folder, 'nothing'), '');
+  return folder;
+}
+
+test('a folder goes from terminal to terminal, as it is', async () => {
+  const folder = tree();
+  const sender = tandem('send', folder);
+  const code = await sender.first;
+  expect(code).toMatch(/^\d{4}-[a-z]+-[a-z]+$/);
+  const to = join(scratch, 'in');
+  const receiver = tandem('receive', '--yes', '--to', to, ...code.split('-'));
+  expect(await receiver.over, receiver.said()).toBe(0);
+  expect(await sender.over, sender.said()).toBe(0);
+  for (const path of ['one.bin', 'deep/er/größe.txt', 'nothing']) expect(digest(join(to, 'photos', path)), path).toBe(digest(join(folder, path)));
+  expect(statSync(join(to, 'photos/empty')).isDirectory()).toBe(true);
+  expect(existsSync(join(to, 'photos/one.bin.part'))).toBe(false);
+});
+
+test('what breaks off goes on where it was', async () => {
+  const file = join(scratch, 'big.bin');
+  writeFileSync(file, randomBytes(120 * MB));
+  const sender = tandem('send', '--keep', file);
+  const code = await sender.first;
+  const to = join(scratch, 'big-in');
+  const first = tandem('receive', '--yes', '--to', to, code);
+  const part = join(to, 'big.bin.part');
+  await until('a part of it', () => existsSync(part) && statSync(part).size > 4 * MB, { everyMs: 5 });
+  first.child.kill('SIGKILL');
+  await first.over;
+  const before = (await (await fetch(`${server.http}/metrics`)).text()).match(/tandem_transfer_bytes_total (\d+)/)[1];
+  const there = statSync(part).size;
+  expect(there).toBeLessThan(120 * MB);
+  const second = tandem('receive', '--yes', '--to', to, code);
+  expect(await second.over, second.said()).toBe(0);
+  expect(digest(join(to, 'big.bin'))).toBe(digest(file));
+  const after = (await (await fetch(`${server.http}/metrics`)).text()).match(/tandem_transfer_bytes_total (\d+)/)[1];
+  expect(after - before, 'only what was missing').toBeLessThan(121 * MB - there + MB);
+  sender.child.kill('SIGKILL');
+});
+
+test('between a terminal and the page', async () => {
+  const file = join(scratch, 'note.bin');
+  writeFileSync(file, randomBytes(2 * MB + 3));
+  const browser = await launchChromium();
+  const sender = tandem('send', file);
+  const page = await browser.newPage();
+  await page.goto(`${server.http}/files/${await sender.first}`);
+  const download = page.waitForEvent('download');
+  await page.getByRole('button', { name: 'Save', exact: true }).click();
+  expect(digest(await (await download).path())).toBe(digest(file));
+  expect(await sender.over).toBe(0);
+
+  const other = await browser.newPage();
+  await other.goto(`${server.http}/files`);
+  await other.getByTestId('files').setInputFiles([file]);
+  const to = join(scratch, 'page-in');
+  const receiver = tandem('receive', '--yes', '--to', to, await other.getByTestId('code').innerText());
+  expect(await receiver.over, receiver.said()).toBe(0);
+  expect(digest(join(to, 'note.bin'))).toBe(digest(file));
+  await browser.close();
+});
+
+test('says in one sentence what is wrong', async () => {
+  const unknown = tandem('receive', '--yes', '1111-no-code');
+  expect(await unknown.over).toBe(1);
+  expect(unknown.said()).toContain('There is no such code');
+  const missing = tandem('send', '/no/such/file');
+  expect(await missing.over).toBe(1);
+  expect(missing.said()).toContain('/no/such/file');
+  const nobody = tandem('receive', '--yes', '--server', 'http://127.0.0.1:1', 'x');
+  expect(await nobody.over).toBe(1);
+  expect(nobody.said()).toContain('cannot be reached');
+});
+
+test('a sender that lies, and paths that lead elsewhere, write nothing', async () => {
+  const control = new WebSocket(`${server.ws}/v1/transfer`);
+  const messages = [];
+  control.on('message', (data) => messages.push(JSON.parse(data)));
+  await until('a code', () => messages.length > 0);
+  const { code, secret } = messages.shift();
+  for (const path of ['../outside', '/tmp/outside', 'a/../../outside', 'con', 'x\\y']) {
+    const to = mkdtempSync(join(scratch, 'lies-'));
+    const receiver = tandem('receive', '--yes', '--to', to, code);
+    await until('the receiver', () => messages.length > 0);
+    const { peer } = messages.shift();
+    const pipe = new WebSocket(`${server.ws}/v1/transfer?${new URLSearchParams({ code, secret, peer })}`);
+    await new Promise((done) => pipe.on('open', done));
+    pipe.send(JSON.stringify({ type: 'hello', version: 1, direct: false }));
+    pipe.send(JSON.stringify({ type: 'offer', id: 'x', entries: [{ path, size: 5, changed: 0 }] }));
+    expect(await receiver.over, path).toBe(1);
+    expect(receiver.said(), path).toContain('does not speak');
+    pipe.terminate();
+  }
+  expect(existsSync(join(scratch, 'outside'))).toBe(false);
+  control.terminate();
+});
