@@ -2,15 +2,17 @@
 const ALLOWED = {
   'tandem-wire': [],
   'tandem-core': [],
-  'tandem-hub': ['tandem-core'],
+  'tandem-turn': ['tandem-wire'],
+  // Where peers find each other, the messages are the rules.
+  'tandem-hub': ['tandem-core', 'tandem-wire'],
   'tandem-media': ['tandem-core', 'tandem-wire'],
-  'tandem-net': ['tandem-core', 'tandem-media', 'tandem-wire'],
-  'tandem-server': ['tandem-core', 'tandem-hub', 'tandem-media', 'tandem-net', 'tandem-wire'],
+  'tandem-net': ['tandem-core', 'tandem-media', 'tandem-turn', 'tandem-wire'],
+  'tandem-server': ['tandem-core', 'tandem-hub', 'tandem-media', 'tandem-net', 'tandem-turn', 'tandem-wire'],
   tandem: ['tandem-server'],
   'tandem-sim': null, // anything: nothing ships from it
 };
 // Crates that compute and never wait, read a clock or open a socket.
-const SANS_IO = ['tandem-wire', 'tandem-core', 'tandem-hub', 'tandem-media'];
+const SANS_IO = ['tandem-wire', 'tandem-core', 'tandem-hub', 'tandem-media', 'tandem-turn'];
 const IO = ['tokio', 'axum', 'rustls', 'socket2', 'mio', 'hyper', 'quinn-udp', 'tokio-tungstenite', 'async-std', 'smol'];
 // The media engine, for one crate alone.
 const ONLY = { str0m: ['tandem-media', 'tandem-sim'] };

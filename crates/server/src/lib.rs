@@ -20,6 +20,7 @@ pub mod parts {
     pub use tandem_core::{Command, Identity, Notice, RoomName};
     pub use tandem_net::turn;
     pub use tandem_net::{ShardOptions, Shards, Started, start_shards, tcp};
+    pub use tandem_wire::files;
 }
 
 pub mod auth;

@@ -43,8 +43,8 @@ impl From<std::io::Error> for End {
     }
 }
 
-impl From<tandem_wire::files::Malformed> for End {
-    fn from(error: tandem_wire::files::Malformed) -> Self {
+impl From<tandem_server::parts::files::Malformed> for End {
+    fn from(error: tandem_server::parts::files::Malformed) -> Self {
         Self::Over(error.to_string())
     }
 }

@@ -4,7 +4,7 @@ use super::End;
 use crate::Failure;
 use futures_util::{SinkExt, StreamExt};
 use std::time::Duration;
-use tandem_wire::files::Control;
+use tandem_server::parts::files::Control;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};

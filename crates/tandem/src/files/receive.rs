@@ -10,7 +10,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use tandem_wire::files::{self, BLOCK, Control, Entry, Frame, VERSION};
+use tandem_server::parts::files::{self, BLOCK, Control, Entry, Frame, VERSION};
 
 /// Lines of a long list.
 const LISTED: usize = 20;

@@ -12,7 +12,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::UNIX_EPOCH;
-use tandem_wire::files::{self, BLOCK, Control, Entry, Frame, VERSION, WINDOW};
+use tandem_server::parts::files::{self, BLOCK, Control, Entry, Frame, VERSION, WINDOW};
 use tokio::task::LocalSet;
 
 /// Bytes of one message.
