@@ -19,4 +19,8 @@ bash scripts/setup.sh test bench
 TANDEM_BIN="$PWD/$target/release/tandem" node tests/bench/first-frame.mjs || status=1
 # Channels, beside the servers people run for them.
 node tests/bench/channels.mjs "$@" || status=1
+# Files from page to page, beside a bare data channel.
+TANDEM_BIN="$PWD/$target/release/tandem" node tests/bench/files.mjs || status=1
+# The relay, beside coturn.
+node tests/bench/turn.mjs || status=1
 exit $status

@@ -39,6 +39,7 @@ if wants test; then
   [[ -x ${FIREFOX_BIN:-/usr/bin/firefox-esr} || -x /usr/bin/firefox ]] || apt_install "Firefox" firefox-esr
   have turnutils_uclient || apt_install "a client and a peer for the relay" coturn
   have openssl || apt_install "certificates for tests" openssl
+  have nft || [[ -x /usr/sbin/nft ]] || apt_install "routers for tests" nftables
   have ip || apt_install "network namespaces for tests" iproute2
   have pulseaudio || apt_install "a sound server for Firefox" pulseaudio
   have python3 || apt_install "Python" python3

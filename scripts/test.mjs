@@ -95,7 +95,7 @@ const SUITES = [
   own('autobahn-suite', 15, ['autobahn/suite.mjs']),
   own('channels', 8, ['lib/run-vitest.mjs', 'channels']),
   own('centrifuge-python', 5, ['centrifuge-python/run.mjs']),
-  own('p2p', 8, ['lib/run-vitest.mjs', 'p2p']),
+  own('p2p', 10, ['lib/run-vitest.mjs', 'p2p']),
   own('protocol', 5, ['lib/run-vitest.mjs', 'protocol']),
   own('node-sdk', 5, ['node-sdk/run.mjs']),
   own('python-sdk', 8, ['python-sdk/run.mjs']),

@@ -7,6 +7,7 @@ import { Notices } from "./ui/Notices";
 const MeetPage = lazy(() => import("./pages/MeetPage"));
 const ScorePage = lazy(() => import("./channels/ScorePage"));
 const DashboardPage = lazy(() => import("./channels/DashboardPage"));
+const DoctorPage = lazy(() => import("./doctor/DoctorPage"));
 const FilesPage = lazy(() => import("./files/FilesPage"));
 const NotificationsPage = lazy(() => import("./channels/NotificationsPage"));
 
@@ -19,6 +20,8 @@ function titleOf(route: Route): string {
       return "Live score · Tandem";
     case "dashboard":
       return "Dashboard · Tandem";
+    case "doctor":
+      return "Does it work? · Tandem";
     case "files":
       return "Send files · Tandem";
     case "notifications":
@@ -48,6 +51,7 @@ export function App() {
         {route.page === "meet" && <MeetPage key={route.room} room={route.room} />}
         {route.page === "score" && <ScorePage key={route.match} match={route.match} />}
         {route.page === "dashboard" && <DashboardPage />}
+        {route.page === "doctor" && <DoctorPage />}
         {route.page === "files" && <FilesPage code={route.code} />}
         {route.page === "notifications" && <NotificationsPage />}
         {route.page === "unknown" && <UnknownPage />}

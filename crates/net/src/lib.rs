@@ -19,5 +19,5 @@ pub mod turn;
 mod udp;
 
 pub use mailbox::{Mail, Mailbox, Outbox, ShardHandle, Shards, TcpPath};
-pub use start::{ShardOptions, Started, start_shards};
-pub use udp::LoopStats;
+pub use start::{ShardOptions, Started, outward_address, start_shards};
+pub use udp::{LoopStats, segments_per_send};

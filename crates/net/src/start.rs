@@ -112,7 +112,8 @@ fn public_addresses(options: &ShardOptions) -> Vec<IpAddr> {
 
 /// The source address the kernel would use towards the internet. Connecting a UDP socket sends
 /// nothing.
-fn outward_address() -> Option<IpAddr> {
+#[must_use]
+pub fn outward_address() -> Option<IpAddr> {
     let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
     socket.connect((Ipv4Addr::new(192, 0, 2, 1), 9)).ok()?;
     let ip = socket.local_addr().ok()?.ip();

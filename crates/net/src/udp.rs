@@ -31,6 +31,13 @@ pub struct LoopStats {
     pub slow_ticks: u64,
 }
 
+/// How many packets the kernel takes with one call; `None` if it gives no socket.
+#[must_use]
+pub fn segments_per_send() -> Option<usize> {
+    let socket = UdpSocket::bind((std::net::Ipv4Addr::LOCALHOST, 0)).ok()?;
+    Some(UdpSocketState::new(UdpSockRef::from(&socket)).ok()?.max_gso_segments())
+}
+
 /// See the module.
 pub(crate) struct Socket {
     io: UdpSocket,

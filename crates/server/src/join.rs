@@ -5,7 +5,7 @@
 //! serves many, and the permissions of the invitation.
 
 mod gate;
-pub(crate) use gate::Gate;
+pub(crate) use gate::{Gate, client as visitor};
 
 use crate::auth;
 use crate::http::Peer;

@@ -25,6 +25,7 @@ pub mod parts {
 
 pub mod auth;
 pub mod config;
+pub mod doctor;
 pub mod door;
 mod glob;
 pub mod hooks;

@@ -34,10 +34,43 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: Config,
     },
+    /// Say what is wrong, and what to do about it.
+    Doctor(Box<Doctor>),
     /// Send files to whoever has the code.
     Send(Box<Send>),
     /// Receive files that somebody sends.
     Receive(Box<Receive>),
+}
+
+/// Look at this machine, or at a server from here, and say in sentences what is wrong.
+///
+/// Ends with 1 if anything does not work. In a browser, the page /doctor does the same.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  tandem doctor --config tandem.yaml                   before the server is started: ports, buffers, certificate
+  tandem doctor --server https://meet.example          from where somebody cannot connect")]
+pub(crate) struct Doctor {
+    /// A server to look at from here; without it, this machine
+    #[arg(long, value_name = "URL")]
+    pub(crate) server: Option<String>,
+    /// Token that may join a room, where rooms are not open
+    #[arg(long, env = "TANDEM_TOKEN", value_name = "T", hide_env_values = true)]
+    pub(crate) token: Option<String>,
+    /// YAML file of the server
+    #[arg(long, env = "TANDEM_CONFIG", value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+    /// As a development server would listen
+    #[arg(long, env = "TANDEM_DEV", value_parser = FalseyValueParser::new())]
+    pub(crate) dev: bool,
+    /// Data directory
+    #[arg(long, env = "TANDEM_DATA", value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// HTTP port
+    #[arg(long, env = "TANDEM_PORT", value_name = "N")]
+    pub(crate) port: Option<u16>,
+    /// One JSON list, for scripts
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// Send files and folders of any size to whoever has the code: another terminal, or the page /files.

@@ -3,6 +3,7 @@
 
 mod cli;
 mod config;
+mod doctor;
 mod files;
 mod keys;
 mod logs;
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Serve(flags) => serve::run(&flags),
         Command::Token(flags) => token::run(&flags),
         Command::Config { command } => config::run(&command),
+        Command::Doctor(flags) => doctor::run(&flags),
         Command::Send(flags) => files::send(&flags),
         Command::Receive(flags) => files::receive(&flags),
     };

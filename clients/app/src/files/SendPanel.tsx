@@ -124,8 +124,8 @@ function Offered({ session, onEnd }: { session: SendSession; onEnd: () => void }
       </div>
       {session.deliveries.length > 0 && (
         <ul className="file-list" aria-label="Receivers">
-          {session.deliveries.map((delivery) => (
-            <DeliveryRow key={delivery.number} session={session} delivery={delivery} />
+          {session.deliveries.map((delivery, index) => (
+            <DeliveryRow key={delivery.number} name={`Receiver ${index + 1}`} session={session} delivery={delivery} />
           ))}
         </ul>
       )}
@@ -141,16 +141,16 @@ const STATE: Record<Delivery["state"], string> = {
   ended: "ended",
 };
 
-function DeliveryRow({ session, delivery }: { session: SendSession; delivery: Delivery }) {
+function DeliveryRow({ name, session, delivery }: { name: string; session: SendSession; delivery: Delivery }) {
   const { kind, progress, paused, state, error } = delivery;
   const way = kind === "direct" ? ", directly" : kind === "server" ? ", through the server" : "";
   return (
     <li data-testid="delivery" data-state={state} data-kind={kind ?? undefined}>
       <p>
-        <b>Receiver {delivery.number + 1}</b> {state === "ended" && error ? error.message : `${STATE[state]}${way}`}
+        <b>{name}</b> {state === "ended" && error ? error.message : `${STATE[state]}${way}`}
         {paused && state === "sending" && " (paused)"}
       </p>
-      {progress && <ProgressBar progress={progress} label={`Sent to receiver ${delivery.number + 1}`} />}
+      {progress && <ProgressBar progress={progress} label={`Sent to ${name}`} />}
       {state === "sending" && (
         <div className="channel-row">
           <button className="button small" onClick={() => session.pause(delivery, !paused)}>

@@ -9,6 +9,7 @@ export type Route =
   | { page: "dashboard" }
   | { page: "notifications" }
   | { page: "files"; code: string }
+  | { page: "doctor" }
   | { page: "unknown" };
 
 /** Reads a path. Room names may hold anything, so they travel percent-encoded. */
@@ -16,6 +17,7 @@ export function routeOf(path: string): Route {
   if (path === "/" || path === "" || path === "/index.html") return { page: "start" };
   if (/^\/dashboard\/?$/.test(path)) return { page: "dashboard" };
   if (/^\/notifications\/?$/.test(path)) return { page: "notifications" };
+  if (/^\/doctor\/?$/.test(path)) return { page: "doctor" };
   const files = /^\/files(?:\/([^/]+))?\/?$/.exec(path);
   if (files) return { page: "files", code: files[1] ? safeDecode(files[1]) : "" };
   const score = /^\/score(?:\/([a-z0-9-]+))?\/?$/.exec(path);

@@ -24,6 +24,7 @@ import { StatsPanel } from "./StatsPanel";
 import { SavingData } from "./Tile";
 import { useChat } from "./useChat";
 import { useControls, type Controls } from "./useControls";
+import { useFileDrop } from "./useFileDrop";
 import { useDeviceNews } from "./useDeviceNews";
 import { useReactions, type Reaction } from "./useReactions";
 import { useRoomNews } from "./useRoomNews";
@@ -86,6 +87,7 @@ export default function Meeting({ session, roomName, onLeft }: Props) {
   const view = useView();
   const controls = useControls(session);
   const chat = useChat(session, roomName, view.panel === "chat");
+  const files = useFileDrop(chat);
   const { reactions, react } = useReactions(room);
   useRoomChanges(room);
   useRoomNews(room);
@@ -103,7 +105,14 @@ export default function Meeting({ session, roomName, onLeft }: Props) {
   const { panel } = view;
   return (
     <Direct value={session.direct}>
-      <div className="meeting" data-panel={panel ?? undefined} data-testid="meeting" data-status={state.status}>
+      <div
+        className="meeting"
+        data-panel={panel ?? undefined}
+        data-testid="meeting"
+        data-status={state.status}
+        data-drop={files.over || undefined}
+        {...files.drop}
+      >
         <MeetingHeader session={session} roomName={roomName} layout={view.layout} onLayout={view.toggleLayout} />
         <div className="banners">
           <ConnectionBanner session={session} state={state} />
@@ -129,7 +138,7 @@ export default function Meeting({ session, roomName, onLeft }: Props) {
             panel={panel}
             unread={chat.unread}
             people={everybody(room).length}
-            more={moreItems(view)}
+            more={moreItems(view, files.choose)}
             onPanel={view.togglePanel}
             onReact={react}
             onLeave={() => onLeft(null)}
@@ -158,7 +167,7 @@ function shortcutsFor(controls: Controls, view: View): Shortcuts {
   };
 }
 
-function moreItems(view: View): MenuItem[] {
+function moreItems(view: View, sendFiles: () => void): MenuItem[] {
   const grid = view.layout === "grid";
   return [
     {
@@ -173,6 +182,7 @@ function moreItems(view: View): MenuItem[] {
       icon: view.savingData ? "camera" : "cameraOff",
       onSelect: view.toggleSavingData,
     },
+    { id: "files", label: "Send files", icon: "send", onSelect: sendFiles },
     { id: "devices", label: "Devices", icon: "volume", onSelect: () => view.setDialog("devices") },
     { id: "stats", label: "Statistics", icon: "stats", onSelect: () => view.togglePanel("stats") },
     { id: "help", label: "Keyboard shortcuts", icon: "help", onSelect: () => view.setDialog("help") },

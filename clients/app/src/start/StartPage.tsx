@@ -8,6 +8,7 @@ import "./start.css";
 
 const MORE = [
   { path: "/files", icon: "send", title: "Send files", words: "Of any size, straight to the other side" },
+  { path: "/doctor", icon: "help", title: "Does it work?", words: "Tries what a call needs from here" },
   { path: "/score", icon: "flag", title: "Live score", words: "One publishes, thousands watch" },
   { path: "/dashboard", icon: "stats", title: "Dashboard", words: "Prices that never fall behind" },
   { path: "/notifications", icon: "bell", title: "Notifications", words: "Reach people who are away" },

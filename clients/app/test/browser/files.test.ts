@@ -5,6 +5,7 @@ import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { expectAccessible, launch, shot, Visitor } from "./browser";
+import { pair } from "./people";
 import { startNode, type TestNode } from "./node";
 
 const MB = 1024 * 1024;
@@ -131,5 +132,20 @@ describe("files", () => {
     const wrong = await receiver("1111-no-code");
     await wrong.page.getByRole("heading", { name: /There is no such code/ }).waitFor();
     await Promise.all([ana, ben, cleo, wrong].map((visitor) => visitor.close()));
+  });
+
+  it("are offered in a call, with the link in the chat", async () => {
+    const note = await file("agenda.txt", 1234);
+    const { ana, bo, close } = await pair(browser, node.url, "listener");
+    await ana.page.getByRole("button", { name: "More" }).click();
+    const chooser = ana.page.waitForEvent("filechooser");
+    await ana.page.getByRole("menuitem", { name: "Send files" }).click();
+    await (await chooser).setFiles([note.path]);
+    await bo.page.getByRole("button", { name: /chat/i }).first().click();
+    const link = bo.page.getByTestId("chat-line").getByRole("link");
+    const opened = bo.page.waitForEvent("popup");
+    await link.click();
+    expect(digest(await saved(await opened))).toBe(note.digest);
+    await close();
   });
 });

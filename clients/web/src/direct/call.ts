@@ -22,6 +22,8 @@ type Message =
   | { type: "hello"; run: string }
   /** Your media reaches me directly: you need not send it through the server. */
   | { type: "heard" }
+  /** Whether our end of the path is a relay: the other end may not be able to tell. */
+  | { type: "path"; relayed: boolean }
   /** Your media reaches me through the server again. */
   | { type: "back" };
 
@@ -37,7 +39,9 @@ interface Peer {
   /** What the media clock showed when we last looked. */
   clocks: Map<string, number>;
   connectedAt: number | null;
-  relayed: boolean;
+  /** Either end of the path is a relay, as we see it and as the other side does. */
+  relayed: { ours: boolean; theirs: boolean };
+  describedAt: number | null;
   phrase: readonly string[] | null;
 }
 
@@ -48,6 +52,8 @@ const LOOK_MS = 60;
 const REST_MS = 1000;
 /** The direct path is kept this long for somebody whose media does not come back through the server. */
 const OVERLAP_MS = 3000;
+/** How often the way is looked at anew. */
+const DESCRIBE_MS = 3000;
 /** So long something that is sent may take to arrive directly; then the rest goes without it. */
 const PATIENCE_MS = 2000;
 /** After a path was not found, it is searched again this much later. */
@@ -155,7 +161,8 @@ export class DirectCall {
       heardBack: false,
       clocks: new Map(),
       connectedAt: null,
-      relayed: false,
+      relayed: { ours: false, theirs: false },
+      describedAt: null,
       phrase: null,
     };
     this.#peers.set(identity, fresh);
@@ -180,6 +187,7 @@ export class DirectCall {
     if (message.type === "hello") this.#greeted(identity, message.run);
     else if (message.type === "heard") peer.hearsUs = true;
     else if (message.type === "back") peer.heardBack = true;
+    else if (message.type === "path") peer.relayed.theirs = message.relayed === true;
     else peer.link?.receive(message);
     this.#look();
   }
@@ -268,8 +276,9 @@ export class DirectCall {
       if (!peer.saidHeard && (!missing || performance.now() - peer.connectedAt > PATIENCE_MS)) {
         peer.saidHeard = true;
         this.#send(identity, { type: "heard" });
-        void this.#describe(peer);
       }
+      const described = peer.describedAt !== null && performance.now() - peer.describedAt < DESCRIBE_MS;
+      if (peer.saidHeard && !described) void this.#describe(identity, peer);
       return;
     }
     for (const source of [...peer.live]) {
@@ -284,13 +293,19 @@ export class DirectCall {
     }
   }
 
-  async #describe(peer: Peer): Promise<void> {
+  /** Which way it is, and what proves it. The way may change while the call goes on. */
+  async #describe(identity: string, peer: Peer): Promise<void> {
     if (!peer.link) return;
+    const first = peer.describedAt === null;
+    peer.describedAt = performance.now();
     const prints = peer.link.fingerprints();
-    [peer.relayed, peer.phrase] = await Promise.all([
+    const [relayed, phrase] = await Promise.all([
       peer.link.isRelayed().catch(() => false),
       prints ? phraseOf(prints) : null,
     ]);
+    if (first || relayed !== peer.relayed.ours) this.#send(identity, { type: "path", relayed });
+    peer.relayed.ours = relayed;
+    peer.phrase = phrase;
     this.#look();
   }
 
@@ -322,7 +337,7 @@ export class DirectCall {
     const peers = [...this.#peers.values()];
     const direct = this.#isDirect() && peers.every(({ link }) => link?.state === "connected");
     const next: DirectState = {
-      path: !direct ? "server" : peers.some(({ relayed }) => relayed) ? "relay" : "direct",
+      path: !direct ? "server" : peers.some(({ relayed: { ours, theirs } }) => ours || theirs) ? "relay" : "direct",
       connecting: wanted && !direct,
       phrase: direct && peers.length === 1 ? (peers[0]?.phrase ?? null) : null,
     };

@@ -13,7 +13,7 @@ mod pipe;
 
 use crate::auth;
 use crate::http::Peer;
-use crate::join::Gate;
+use crate::join::{Gate, visitor};
 use crate::metrics::Door;
 use crate::node::Node;
 use axum::Router;
@@ -97,7 +97,7 @@ async fn enter(
     let value = |name: &str| query_value(&query, name).unwrap_or_default();
     let (code, secret) = (code::tidy(&value("code")), value("secret"));
     let number = value("peer").parse::<u64>().ok();
-    let admitted = node.transfers.gate.enter(peer.ip().to_canonical(), PER_MINUTE, Instant::now());
+    let admitted = node.transfers.gate.enter(visitor(peer.ip(), &headers), PER_MINUTE, Instant::now());
     let admitted = admitted
         .and_then(|()| if secret.is_empty() && code.is_empty() { may_offer(&node, &headers, &query) } else { Ok(()) });
     if let Err(reject) = admitted {

@@ -44,7 +44,7 @@ impl Gate {
 
 /// Who asks. A proxy on this host says for whom; of IPv6 only the network counts, because one
 /// household has as many addresses as it likes.
-pub(super) fn client(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
+pub(crate) fn client(peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let peer = peer.to_canonical();
     let forwarded = headers.get_all("x-forwarded-for").iter().next_back().and_then(|value| value.to_str().ok());
     let last = forwarded.and_then(|list| list.rsplit(',').next()).and_then(|text| text.trim().parse().ok());

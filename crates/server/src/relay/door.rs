@@ -3,6 +3,7 @@
 use super::Relay;
 use crate::auth;
 use crate::http::Peer;
+use crate::join::visitor;
 use crate::metrics::Door;
 use crate::node::Node;
 use axum::Json;
@@ -61,9 +62,11 @@ fn user(node: &Node, Peer(peer): Peer, headers: &HeaderMap) -> Result<String, Re
         Err(_) if node.config.open_rooms() => {
             let local = node.config.dev && peer.ip().to_canonical().is_loopback();
             if !local {
-                node.relay_gate.enter(peer.ip().to_canonical(), node.config.limits.joins_per_minute, Instant::now())?;
+                let most = node.config.limits.joins_per_minute;
+                node.relay_gate.enter(visitor(peer.ip(), headers), most, Instant::now())?;
             }
-            Ok(format!("guest-{}", peer.ip().to_canonical()))
+            // A name for each: many may come from behind one address, and each has a quota.
+            Ok(format!("guest-{:08x}", rand::random::<u32>()))
         }
         Err(error) => Err(error.into()),
     }
