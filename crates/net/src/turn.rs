@@ -18,26 +18,22 @@ mod streams;
 pub use start::{RelayAddress, TurnError, TurnOptions, TurnStarted, start};
 
 use mio::Waker;
-use std::sync::mpsc::{SyncSender, TrySendError};
+use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
-use tandem_turn::{Listed, PeerPolicy, Stats};
-use tokio::sync::oneshot;
+use tandem_turn::Stats;
 
-/// Questions that may wait; more are refused.
-const QUESTIONS: usize = 64;
+/// Commands that may wait; more are dropped, as they would say the same.
+const COMMANDS: usize = 1;
 
 /// What the rest of the node asks of the relay.
-pub(crate) enum Question {
-    List(oneshot::Sender<Vec<Listed>>),
-    Kick(String, oneshot::Sender<usize>),
-    Policy(Box<PeerPolicy>),
+pub(crate) enum Command {
     Drain,
 }
 
 /// The relay, from other threads. Cheap to clone.
 #[derive(Clone)]
 pub struct TurnHandle {
-    questions: SyncSender<Question>,
+    commands: SyncSender<Command>,
     waker: Arc<Waker>,
     stats: Arc<Mutex<Stats>>,
 }
@@ -49,35 +45,11 @@ impl TurnHandle {
         *self.stats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// All allocations; `None` if the relay does not answer.
-    pub async fn list(&self) -> Option<Vec<Listed>> {
-        let (sender, answer) = oneshot::channel();
-        self.ask(Question::List(sender)).then_some(())?;
-        answer.await.ok()
-    }
-
-    /// Ends all allocations of a user; says how many, `None` if the relay does not answer.
-    pub async fn kick(&self, user: &str) -> Option<usize> {
-        let (sender, answer) = oneshot::channel();
-        self.ask(Question::Kick(user.to_owned(), sender)).then_some(())?;
-        answer.await.ok()
-    }
-
-    /// Other rules from now on.
-    pub fn set_policy(&self, policy: PeerPolicy) {
-        self.ask(Question::Policy(Box::new(policy)));
-    }
-
-    /// No new allocations from now on.
+    /// No new allocations from now on; those there are live on.
     pub fn drain(&self) {
-        self.ask(Question::Drain);
-    }
-
-    fn ask(&self, question: Question) -> bool {
-        let asked = match self.questions.try_send(question) {
-            Ok(()) => true,
-            Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => false,
-        };
-        asked && self.waker.wake().is_ok()
+        let _ = self.commands.try_send(Command::Drain);
+        if let Err(fault) = self.waker.wake() {
+            tracing::warn!(%fault, "the relay could not be woken");
+        }
     }
 }

@@ -174,6 +174,9 @@ async fn drain(node: &Node, stop: &mut Stop) {
     info!("draining: new joins are refused; a second signal ends at once");
     let mut connections = node.metrics.connections();
     node.start_draining();
+    if let Some(relay) = &node.relay {
+        relay.handle.drain();
+    }
     for handle in node.channels.loops() {
         handle.push(Mail::Drain);
     }

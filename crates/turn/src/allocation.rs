@@ -47,7 +47,6 @@ pub(crate) struct Allocation {
     pub(crate) made_by: (TransactionId, Instant),
     pub(crate) lifetime: Duration,
     pub(crate) reservation: Option<[u8; 8]>,
-    pub(crate) bytes: (u64, u64),
 }
 
 /// Who an allocation is for.
@@ -83,7 +82,6 @@ impl Allocation {
             made_by: (id, now),
             lifetime,
             reservation: None,
-            bytes: (0, 0),
         }
     }
 

@@ -29,4 +29,4 @@ pub use output::{ClientId, Destination, Outputs, RelayId, Run};
 pub use policy::{Network, PeerPolicy, Refused};
 pub use server::{OpenError, Opened, Relays, Server, Want};
 pub use settings::Settings;
-pub use stats::{Listed, Stats};
+pub use stats::Stats;

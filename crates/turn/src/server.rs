@@ -10,9 +10,8 @@ use crate::allocation::Allocation;
 use crate::budget::{Budget, Sources};
 use crate::credentials::{Accounts, Nonces};
 use crate::output::{ClientId, Outputs, RelayId};
-use crate::policy::PeerPolicy;
 use crate::settings::Settings;
-use crate::stats::{Listed, Stats};
+use crate::stats::Stats;
 use crate::stream::Framer;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
@@ -141,11 +140,6 @@ impl Server {
         self.own.extend(own);
     }
 
-    /// Other rules from now on; they hold for permissions there are, too.
-    pub fn set_policy(&mut self, policy: PeerPolicy) {
-        self.settings.policy = policy;
-    }
-
     /// No new allocations; those there are live on.
     pub fn drain(&mut self) {
         self.draining = true;
@@ -159,32 +153,10 @@ impl Server {
         stats
     }
 
-    /// All allocations.
-    #[must_use]
-    pub fn list(&self, now: Instant) -> Vec<Listed> {
-        let all = self.allocations.iter().flatten().map(|allocation| Listed {
-            user: Arc::clone(&allocation.user),
-            client: allocation.client.address(),
-            transport: if allocation.client.is_stream() { "stream" } else { "udp" },
-            relayed: allocation.relays.iter().map(|relay| relay.address).collect(),
-            expires_in: allocation.until.saturating_duration_since(now),
-            bytes: allocation.bytes,
-        });
-        all.collect()
-    }
-
     /// Whether a client has an allocation.
     #[must_use]
     pub fn has_allocation(&self, client: ClientId) -> bool {
         self.clients.contains_key(&client)
-    }
-
-    /// Ends all allocations of a user; says how many.
-    pub fn kick(&mut self, user: &str, relays: &mut impl Relays) -> usize {
-        let of_user = |allocation: &Allocation| *allocation.user == *user;
-        let all: Vec<usize> = self.indices().filter(|index| self.at(*index).is_some_and(of_user)).collect();
-        all.iter().for_each(|index| self.end(*index, relays));
-        all.len()
     }
 
     /// A connection began.
@@ -265,10 +237,6 @@ impl Server {
 
     fn at_mut(&mut self, index: usize) -> Option<&mut Allocation> {
         self.allocations.get_mut(index)?.as_deref_mut()
-    }
-
-    fn indices(&self) -> impl Iterator<Item = usize> + use<> {
-        0..self.allocations.len()
     }
 
     fn of(&self, client: ClientId, now: Instant) -> Option<usize> {

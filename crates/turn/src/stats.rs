@@ -1,9 +1,6 @@
 //! What a server counts.
 
 use crate::policy::Refused;
-use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
 
 /// Counters since the start, as values.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -42,21 +39,4 @@ impl Stats {
     pub fn refused(&self) -> impl Iterator<Item = (Refused, u64)> + '_ {
         Refused::ALL.into_iter().zip(self.refused)
     }
-}
-
-/// An allocation in a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// The user quotas count for.
-    pub user: Arc<str>,
-    /// Where the client is.
-    pub client: SocketAddr,
-    /// `udp` or `stream`.
-    pub transport: &'static str,
-    /// Relayed addresses.
-    pub relayed: Vec<SocketAddr>,
-    /// How long it lives without a refresh.
-    pub expires_in: Duration,
-    /// Bytes to peers and from them.
-    pub bytes: (u64, u64),
 }

@@ -1,6 +1,6 @@
 //! The thread's loop.
 
-use super::Question;
+use super::Command;
 use super::relays::RelaySockets;
 use super::socket::{Buffers, Datagrams};
 use super::streams::{Came, Streams};
@@ -38,7 +38,7 @@ pub(super) struct Loop {
     pub(super) accepting: Vec<Accepting>,
     pub(super) relays: RelaySockets,
     pub(super) streams: Streams,
-    pub(super) questions: Receiver<Question>,
+    pub(super) commands: Receiver<Command>,
     pub(super) stats: Arc<Mutex<Stats>>,
     pub(super) buffers: Buffers,
     /// What is read of a stream.
@@ -76,7 +76,7 @@ impl Loop {
             }
             self.server.on_timeout(now, &mut self.relays);
             self.sweep(now);
-            if !self.answer(now) {
+            if !self.obey(now) {
                 return;
             }
         }
@@ -226,18 +226,15 @@ impl Loop {
         }
     }
 
-    /// Answers the rest of the node. `false`: there is nobody any more.
-    fn answer(&mut self, now: Instant) -> bool {
+    /// Does what the rest of the node asks. `false`: there is nobody any more.
+    fn obey(&mut self, now: Instant) -> bool {
         if now.saturating_duration_since(self.told) >= TELL {
             self.told = now;
             *self.stats.lock().unwrap_or_else(PoisonError::into_inner) = self.server.stats();
         }
         loop {
-            match self.questions.try_recv() {
-                Ok(Question::List(answer)) => drop(answer.send(self.server.list(now))),
-                Ok(Question::Kick(user, answer)) => drop(answer.send(self.server.kick(&user, &mut self.relays))),
-                Ok(Question::Policy(policy)) => self.server.set_policy(*policy),
-                Ok(Question::Drain) => self.server.drain(),
+            match self.commands.try_recv() {
+                Ok(Command::Drain) => self.server.drain(),
                 Err(std::sync::mpsc::TryRecvError::Empty) => return true,
                 Err(std::sync::mpsc::TryRecvError::Disconnected) => return false,
             }

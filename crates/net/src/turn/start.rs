@@ -4,7 +4,7 @@ use super::relays::{Place, RelaySockets};
 use super::run::{Accepting, FIXED_TOKENS, Loop, STREAMS, WAKER};
 use super::socket::{Buffers, Datagrams};
 use super::streams::Streams;
-use super::{QUESTIONS, TurnHandle};
+use super::{COMMANDS, TurnHandle};
 use mio::net::TcpListener;
 use mio::unix::SourceFd;
 use mio::{Interest, Poll, Token, Waker};
@@ -150,10 +150,10 @@ fn spawn(options: TurnOptions, mut sockets: Listening) -> io::Result<TurnHandle>
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut server = Server::new(options.settings, &rand::random(), now, unix.as_secs());
     server.allow_own(options.own);
-    let (sender, questions) = mpsc::sync_channel(QUESTIONS);
+    let (sender, commands) = mpsc::sync_channel(COMMANDS);
     let stats = Arc::new(Mutex::new(Stats::default()));
     let streams = Streams::new(registry()?, STREAMS);
-    let handle = TurnHandle { questions: sender, waker, stats: Arc::clone(&stats) };
+    let handle = TurnHandle { commands: sender, waker, stats: Arc::clone(&stats) };
     let relay = Loop {
         poll,
         server,
@@ -161,7 +161,7 @@ fn spawn(options: TurnOptions, mut sockets: Listening) -> io::Result<TurnHandle>
         accepting: sockets.accepting,
         relays,
         streams,
-        questions,
+        commands,
         stats,
         buffers: Buffers::new(),
         bytes: vec![0; 64 * 1024],

@@ -89,7 +89,7 @@ impl Server {
         }
         let relay = allocation.relay_for(peer.ip())?;
         let hairpin = self.relayed.get(&peer).copied();
-        // The rules may have changed since the permission was given.
+        // A permission is for all ports of an address, and this one may be closed.
         if hairpin.is_none() {
             self.may_reach(peer).ok()?;
         }
@@ -99,9 +99,6 @@ impl Server {
     fn forward_to_peer(&mut self, now: Instant, path: &Path, payload: &[u8], outputs: &mut Outputs) {
         if !self.within(now, path.index, payload.len()) {
             return;
-        }
-        if let Some(allocation) = self.at_mut(path.index) {
-            allocation.bytes.0 += payload.len() as u64;
         }
         self.stats.packets_to_peers += 1;
         self.stats.bytes_to_peers += payload.len() as u64;
@@ -144,9 +141,6 @@ impl Server {
         let (client, number) = (allocation.client, allocation.number_of(peer, now));
         if !self.within(now, index, payload.len()) {
             return;
-        }
-        if let Some(allocation) = self.at_mut(index) {
-            allocation.bytes.1 += payload.len() as u64;
         }
         self.stats.packets_to_clients += 1;
         self.stats.bytes_to_clients += payload.len() as u64;

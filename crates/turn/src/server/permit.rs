@@ -50,7 +50,12 @@ impl Server {
         (index, key): (usize, &Key),
         outputs: &mut Outputs,
     ) {
-        match self.permit_all(now, index, message) {
+        let done = self.permit_all(now, index, message);
+        self.answer(asked, key, done, outputs);
+    }
+
+    fn answer(&mut self, asked: &Asked, key: &Key, done: Result<(), Failure>, outputs: &mut Outputs) {
+        match done {
             Ok(()) => asked.answer(Class::Success, Some(key), outputs, |builder| builder),
             Err(failure) => self.fail(asked, Some(key), failure, outputs),
         }
@@ -89,10 +94,8 @@ impl Server {
         (index, key): (usize, &Key),
         outputs: &mut Outputs,
     ) {
-        match self.bind(now, index, message) {
-            Ok(()) => asked.answer(Class::Success, Some(key), outputs, |builder| builder),
-            Err(failure) => self.fail(asked, Some(key), failure, outputs),
-        }
+        let done = self.bind(now, index, message);
+        self.answer(asked, key, done, outputs);
     }
 
     fn bind(&mut self, now: Instant, index: usize, message: &Message<'_>) -> Result<(), Failure> {
