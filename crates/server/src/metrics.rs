@@ -178,7 +178,7 @@ pub struct Others<'a> {
 fn of_meetings(page: &mut Page, others: &Others<'_>) {
     let (desk, topics) = others.rendezvous.seen();
     let (offers, pipes, bytes) = others.transfers.counted();
-    for (name, kind, help, value) in [
+    page.all(&[
         ("peerjs_peers", "gauge", "PeerJS clients.", desk.peers),
         ("peerjs_forwarded_total", "counter", "Messages passed on.", desk.forwarded),
         ("peerjs_expired_total", "counter", "Messages for somebody who did not come.", desk.expired),
@@ -191,14 +191,12 @@ fn of_meetings(page: &mut Page, others: &Others<'_>) {
         ("transfer_offers", "gauge", "Offers of files.", offers),
         ("transfer_pipes", "gauge", "Pipes between two who exchange files.", pipes),
         ("transfer_bytes_total", "counter", "Bytes through them.", bytes),
-    ] {
-        page.one(&format!("tandem_{name}"), kind, help, value);
-    }
+    ]);
 }
 
 fn of_relay(page: &mut Page, relay: &Relay) {
     let stats = relay.handle.stats();
-    for (name, kind, help, value) in [
+    page.all(&[
         ("turn_allocations", "gauge", "Relayed addresses in use.", stats.allocations),
         ("turn_allocations_total", "counter", "Relayed addresses given.", stats.allocations_made),
         ("turn_bindings_total", "counter", "Binding requests answered (STUN).", stats.bindings),
@@ -206,9 +204,7 @@ fn of_relay(page: &mut Page, relay: &Relay) {
         ("turn_stale_nonces_total", "counter", "Requests that were asked to try again.", stats.stale_nonces),
         ("turn_over_quota_total", "counter", "Requests over a bound.", stats.over_quota),
         ("turn_throttled_total", "counter", "Requests left unanswered: too many.", stats.throttled),
-    ] {
-        page.one(&format!("tandem_{name}"), kind, help, value);
-    }
+    ]);
     let both = |page: &mut Page, name: &str, help: &str, (peers, clients): (u64, u64)| {
         page.head(name, "counter", help);
         page.value(name, "{to=\"peer\"}", peers);
@@ -232,7 +228,7 @@ fn of_relay(page: &mut Page, relay: &Relay) {
 fn of_channels(page: &mut Page, channels: &Plane) {
     let counted = channels.stats.now();
     let (connections, users) = channels.population();
-    for (name, kind, help, value) in [
+    page.all(&[
         ("channel_connections", "gauge", "Connections of channel clients in service.", connections),
         ("channel_users", "gauge", "Different users with a name among them.", users),
         ("channel_subscriptions", "gauge", "Subscriptions to channels.", counted.subscriptions),
@@ -246,9 +242,7 @@ fn of_channels(page: &mut Page, channels: &Plane) {
         ("channel_commands_total", "counter", "Commands of channel clients.", counted.commands),
         ("publications_total", "counter", "Publications in channels.", counted.published),
         ("publications_delivered_total", "counter", "Publications handed to subscribers.", counted.delivered),
-    ] {
-        page.one(&format!("tandem_{name}"), kind, help, value);
-    }
+    ]);
     let name = "tandem_channel_codes_total";
     page.head(name, "counter", "Errors, disconnects and unsubscribes sent to channel clients, by code.");
     for ((kind, code), count) in &counted.codes {
@@ -291,6 +285,13 @@ impl Page {
     fn one(&mut self, name: &str, kind: &str, help: &str, value: u64) {
         self.head(name, kind, help);
         self.value(name, "", value);
+    }
+
+    /// Name behind `tandem_`, kind, meaning and value of each.
+    fn all(&mut self, metrics: &[(&str, &str, &str, u64)]) {
+        for (name, kind, help, value) in metrics {
+            self.one(&format!("tandem_{name}"), kind, help, *value);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use tandem_turn::PeerPolicy;
 
 /// Whether an endpoint is a push service out there. In development this machine will do. Asks the
 /// system's resolver and waits for it.
@@ -44,21 +45,9 @@ fn may_reach(ip: IpAddr, dev: bool) -> bool {
     is_global(ip) || (dev && ip.to_canonical().is_loopback())
 }
 
+/// The relay's rules for peers hold here too: everything that is not the internet is closed.
 fn is_global(ip: IpAddr) -> bool {
-    match ip.to_canonical() {
-        IpAddr::V4(ip) => {
-            let [a, b, ..] = ip.octets();
-            let shared = a == 100 && (64..128).contains(&b);
-            !(ip.is_private() || ip.is_loopback() || ip.is_link_local() || ip.is_multicast() || ip.is_broadcast())
-                && !(ip.is_unspecified() || ip.is_documentation() || shared || a == 0 || a >= 240)
-        }
-        IpAddr::V6(ip) => {
-            // What carries IPv4 inside (6to4, Teredo) may lead anywhere.
-            let [first, second, ..] = ip.segments();
-            let carries = first == 0x2002 || (first == 0x2001 && matches!(second, 0 | 0xdb8));
-            first & 0xe000 == 0x2000 && !carries
-        }
-    }
+    PeerPolicy::default().check_ip(ip).is_ok()
 }
 
 #[cfg(test)]
