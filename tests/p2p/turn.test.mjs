@@ -88,10 +88,10 @@ test('coturn’s client relays over TLS', async () => {
 });
 
 test('a wrong password and a wrong secret get nowhere', async () => {
-  const [before, refused] = [await metric(open, 'packets_total'), await metric(open, 'unauthorized_total')];
+  const [before, refused] = [await metric(open, 'allocations_total'), await metric(open, 'unauthorized_total')];
   for (const flags of [['-u', 't', '-w', 'wrong'], ['-u', 'ana', '-W', 'wrong']]) expect(run(open, flags, open.turn, 5000).received).toBeLessThanOrEqual(0);
   await until('a refusal', async () => (await metric(open, 'unauthorized_total')) > refused);
-  expect(await metric(open, 'packets_total')).toBe(before);
+  expect(await metric(open, 'allocations_total')).toBe(before);
 });
 
 test('nothing inside is reached unless the operator says so', async () => {

@@ -79,7 +79,8 @@ fn allocations(cli: &Cli, count: usize) -> serde_json::Value {
     let clients: Vec<Client> =
         (0..count).map_while(|_| Client::allocate(cli.server, &cli.user, &cli.password).ok()).collect();
     let took = began.elapsed().as_secs_f64();
-    std::thread::sleep(Duration::from_millis(500));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(process::rest(&cli.pid));
     let each = private_bytes(&cli.pid).saturating_sub(before) / clients.len().max(1) as u64;
     json!({"work": "allocations", "wanted": count, "held": clients.len(), "bytes_each": each, "per_second": clients.len() as f64 / took})
 }
