@@ -217,6 +217,7 @@ fn of_relay(page: &mut Page, relay: &Relay) {
     page.head(name, "counter", "Packets and requests not relayed.");
     page.value(name, "{reason=\"unpermitted\"}", stats.dropped_unpermitted);
     page.value(name, "{reason=\"bandwidth\"}", stats.dropped_bandwidth);
+    page.value(name, "{reason=\"kernel\"}", stats.dropped_by_kernel);
     page.value(name, "{reason=\"malformed\"}", stats.malformed);
     let name = "tandem_turn_refused_peers_total";
     page.head(name, "counter", "Peers that relays may not reach, by reason.");

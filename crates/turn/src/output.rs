@@ -72,9 +72,27 @@ const RUN_BYTES: usize = 65_000;
 const RUN_SEGMENTS: usize = 64;
 
 impl Outputs {
-    /// Every run, in order.
+    /// Every run with its bytes, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&Run, &[u8])> {
-        self.runs.iter().map(|run| (run, self.bytes.get(run.bytes.clone()).unwrap_or_default()))
+        self.runs.iter().map(|run| (run, self.of(run)))
+    }
+
+    /// Every run, in order.
+    #[must_use]
+    pub fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// The bytes of a run.
+    #[must_use]
+    pub fn of(&self, run: &Run) -> &[u8] {
+        self.bytes.get(run.bytes.clone()).unwrap_or_default()
+    }
+
+    /// Bytes of all runs.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.bytes.len()
     }
 
     /// Connections to be closed after what is sent to them.

@@ -13,6 +13,7 @@ use crate::output::{ClientId, Outputs, RelayId};
 use crate::settings::Settings;
 use crate::stats::Stats;
 use crate::stream::Framer;
+use foldhash::fast::RandomState;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
@@ -85,13 +86,14 @@ pub struct Server {
     epoch: (Instant, u64),
     allocations: Vec<Option<Box<Allocation>>>,
     free: Vec<usize>,
-    clients: HashMap<ClientId, usize>,
+    // What every packet is looked up in: a faster hash than the usual one, with a random seed too.
+    clients: HashMap<ClientId, usize, RandomState>,
     /// Allocations by relay socket.
     relays: Vec<Option<usize>>,
     /// Our own relayed addresses: what goes there stays in the process.
-    relayed: HashMap<SocketAddr, RelayId>,
+    relayed: HashMap<SocketAddr, RelayId, RandomState>,
     /// Addresses of this node that may be reached whatever the policy says.
-    own: HashSet<SocketAddr>,
+    own: HashSet<SocketAddr, RandomState>,
     users: HashMap<Arc<str>, User>,
     addresses: HashMap<IpAddr, u32>,
     reservations: HashMap<[u8; 8], Reservation>,
@@ -118,10 +120,10 @@ impl Server {
             epoch: (now, now_unix),
             allocations: Vec::new(),
             free: Vec::new(),
-            clients: HashMap::new(),
+            clients: HashMap::default(),
             relays: Vec::new(),
-            relayed: HashMap::new(),
-            own: HashSet::new(),
+            relayed: HashMap::default(),
+            own: HashSet::default(),
             users: HashMap::new(),
             addresses: HashMap::new(),
             reservations: HashMap::new(),

@@ -29,11 +29,18 @@ pub(super) struct RelaySockets {
     pub(super) ports: RangeInclusive<u16>,
     pub(super) open: Vec<Option<Datagrams>>,
     pub(super) free: Vec<usize>,
+    /// Closed since the last flush: what still waits to leave by them may not leave by another.
+    pub(super) closed: Vec<usize>,
 }
 
 impl RelaySockets {
     pub(super) fn get(&self, relay: RelayId) -> Option<&Datagrams> {
         self.open.get(relay.0 as usize)?.as_ref()
+    }
+
+    /// Nothing waits to be sent any more: numbers of closed sockets may be used again.
+    pub(super) fn reuse(&mut self) {
+        self.free.append(&mut self.closed);
     }
 
     fn keep(&mut self, socket: Datagrams, told: SocketAddr) -> Option<(RelayId, SocketAddr)> {
@@ -87,7 +94,7 @@ impl Relays for RelaySockets {
         let place = relay.0 as usize;
         if let Some(socket) = self.open.get_mut(place).and_then(Option::take) {
             let _ = self.registry.deregister(&mut SourceFd(&socket.fd()));
-            self.free.push(place);
+            self.closed.push(place);
         }
     }
 }

@@ -2,15 +2,17 @@
 
 use super::Command;
 use super::relays::RelaySockets;
-use super::socket::{Buffers, Datagrams};
+use super::socket::{Buffers, Datagrams, Expect, Outgoing, Sender};
 use super::streams::{Came, Streams};
 use mio::net::TcpListener;
 use mio::{Events, Poll, Token};
 use rustls::ServerConfig;
+use smallvec::SmallVec;
+use std::net::SocketAddr;
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tandem_turn::{ClientId, Destination, Outputs, RelayId, Server, Stats};
+use tandem_turn::{ClientId, Destination, Outputs, RelayId, Run, Server, Stats};
 
 pub(super) const WAKER: Token = Token(0);
 /// Tokens of listeners begin here, those of relay sockets follow.
@@ -19,6 +21,10 @@ pub(super) const FIXED_TOKENS: usize = 1;
 pub(super) const STREAMS: usize = 1 << 32;
 /// Receives from one socket before others have their turn.
 const TURN: usize = 8;
+/// Runs that wait for others before all are sent: many go with one call, and none waits for long.
+const RUNS: usize = 64;
+/// Bytes of them.
+const BYTES: usize = 256 * 1024;
 /// How often connections without an allocation are looked for.
 const SWEEP: Duration = Duration::from_secs(10);
 /// How often counters are made known.
@@ -41,28 +47,34 @@ pub(super) struct Loop {
     pub(super) commands: Receiver<Command>,
     pub(super) stats: Arc<Mutex<Stats>>,
     pub(super) buffers: Buffers,
+    pub(super) sender: Sender,
     /// What is read of a stream.
     pub(super) bytes: Vec<u8>,
     pub(super) outputs: Outputs,
+    /// Datagrams the kernel did not take.
+    pub(super) refused: u64,
     pub(super) first_accepting: usize,
     pub(super) first_relay: usize,
     /// Sockets that may have more: the system does not tell twice.
     pub(super) again: Vec<Token>,
     pub(super) swept: Instant,
     pub(super) told: Instant,
+    /// Something may have been counted since.
+    pub(super) untold: bool,
 }
 
 impl Loop {
     pub(super) fn run(mut self) {
         let mut events = Events::with_capacity(1024);
         loop {
-            let wait = if self.again.is_empty() { self.wait() } else { Duration::ZERO };
-            if let Err(error) = self.poll.poll(&mut events, Some(wait))
+            let wait = if self.again.is_empty() { self.wait() } else { Some(Duration::ZERO) };
+            if let Err(error) = self.poll.poll(&mut events, wait)
                 && error.kind() != std::io::ErrorKind::Interrupted
             {
                 return;
             }
             let now = Instant::now();
+            self.untold |= !events.is_empty();
             for token in std::mem::take(&mut self.again) {
                 self.readable(now, token);
             }
@@ -74,6 +86,7 @@ impl Loop {
                     self.readable(now, event.token());
                 }
             }
+            self.flush();
             self.server.on_timeout(now, &mut self.relays);
             self.sweep(now);
             if !self.obey(now) {
@@ -82,10 +95,13 @@ impl Loop {
         }
     }
 
-    /// Until something is due.
-    fn wait(&self) -> Duration {
-        let due = self.server.poll_timeout().map(|at| at.saturating_duration_since(Instant::now()));
-        due.unwrap_or(SWEEP).min(TELL)
+    /// Until something is due; `None`: nothing is. A relay without work does not wake up.
+    fn wait(&self) -> Option<Duration> {
+        let due = self.server.poll_timeout();
+        let sweep = (!self.streams.is_empty()).then(|| self.swept + SWEEP);
+        let tell = self.untold.then(|| self.told + TELL);
+        let next = [due, sweep, tell].into_iter().flatten().min()?;
+        Some(next.saturating_duration_since(Instant::now()))
     }
 
     fn readable(&mut self, now: Instant, Token(token): Token) {
@@ -105,13 +121,13 @@ impl Loop {
     fn listener(&mut self, now: Instant, place: usize) -> bool {
         for _ in 0..TURN {
             let Some(socket) = self.udp.get(place) else { return false };
-            let (count, more) = socket.receive(&mut self.buffers);
+            let (count, more) = socket.receive(&mut self.buffers, Expect::Many);
             let listener = u16::try_from(place).unwrap_or_default();
             for (address, bytes, stride) in self.buffers.runs(count) {
                 let client = ClientId::Udp { listener, address };
                 self.server.client_run(now, client, bytes, stride, &mut self.relays, &mut self.outputs);
             }
-            self.flush();
+            self.flush_if_much();
             if !more {
                 return false;
             }
@@ -124,11 +140,11 @@ impl Loop {
         let relay = RelayId(u32::try_from(place).unwrap_or(u32::MAX));
         for _ in 0..TURN {
             let Some(socket) = self.relays.get(relay) else { return false };
-            let (count, more) = socket.receive(&mut self.buffers);
+            let (count, more) = socket.receive(&mut self.buffers, Expect::Few);
             for (peer, bytes, stride) in self.buffers.runs(count) {
                 self.server.relay_run(now, relay, peer, bytes, stride, &mut self.outputs);
             }
-            self.flush();
+            self.flush_if_much();
             if !more {
                 return false;
             }
@@ -185,33 +201,35 @@ impl Loop {
         }
     }
 
-    /// Sends everything that is to be sent.
+    fn flush_if_much(&mut self) {
+        if self.outputs.runs().len() >= RUNS || self.outputs.bytes() >= BYTES {
+            self.flush();
+        }
+    }
+
+    /// Sends everything that is to be sent: what leaves by one socket and stands together, together.
     fn flush(&mut self) {
-        let mut over: Vec<u64> = Vec::new();
-        for (run, bytes) in self.outputs.iter() {
-            match run.to {
-                Destination::Peer(relay, peer) => {
-                    if let Some(socket) = self.relays.get(relay) {
-                        socket.send(peer, run.segment, bytes);
-                    }
+        let mut over: SmallVec<[u64; 4]> = SmallVec::new();
+        for group in self.outputs.runs().chunk_by(|a, b| door(a) == door(b)) {
+            let runs = group.iter().map(|run| (run, self.outputs.of(run)));
+            match group.first().map(door) {
+                Some(Door::Stream(id)) => {
+                    let taken = runs.fold(true, |taken, (_, bytes)| self.streams.send(id, bytes) && taken);
+                    over.extend((!taken).then_some(id));
                 }
-                Destination::Client(ClientId::Udp { listener, address }) => {
-                    if let Some(socket) = self.udp.get(usize::from(listener)) {
-                        socket.send(address, run.segment, bytes);
-                    }
+                Some(Door::Listener(place)) => {
+                    self.refused += send(self.udp.get(usize::from(place)), runs, &mut self.sender);
                 }
-                Destination::Client(ClientId::Stream { id, .. }) => {
-                    if !self.streams.send(id, bytes) {
-                        over.push(id);
-                    }
-                }
+                Some(Door::Relay(relay)) => self.refused += send(self.relays.get(relay), runs, &mut self.sender),
+                None => {}
             }
         }
-        over.extend(self.outputs.closed());
+        over.extend_from_slice(self.outputs.closed());
         self.outputs.clear();
         for id in over {
             self.end(id);
         }
+        self.relays.reuse();
     }
 
     fn sweep(&mut self, now: Instant) {
@@ -228,9 +246,11 @@ impl Loop {
 
     /// Does what the rest of the node asks. `false`: there is nobody any more.
     fn obey(&mut self, now: Instant) -> bool {
-        if now.saturating_duration_since(self.told) >= TELL {
-            self.told = now;
-            *self.stats.lock().unwrap_or_else(PoisonError::into_inner) = self.server.stats();
+        if self.untold && now.saturating_duration_since(self.told) >= TELL {
+            (self.told, self.untold) = (now, false);
+            let mut stats = self.server.stats();
+            stats.dropped_by_kernel = self.refused;
+            *self.stats.lock().unwrap_or_else(PoisonError::into_inner) = stats;
         }
         loop {
             match self.commands.try_recv() {
@@ -239,5 +259,38 @@ impl Loop {
                 Err(std::sync::mpsc::TryRecvError::Disconnected) => return false,
             }
         }
+    }
+}
+
+/// What a run leaves by.
+#[derive(PartialEq, Eq)]
+enum Door {
+    Listener(u16),
+    Relay(RelayId),
+    Stream(u64),
+}
+
+fn door(run: &Run) -> Door {
+    match run.to {
+        Destination::Peer(relay, _) => Door::Relay(relay),
+        Destination::Client(ClientId::Udp { listener, .. }) => Door::Listener(listener),
+        Destination::Client(ClientId::Stream { id, .. }) => Door::Stream(id),
+    }
+}
+
+/// Sends runs by a socket, if it is still there; says how many datagrams were not taken.
+fn send<'a>(
+    socket: Option<&Datagrams>,
+    runs: impl ExactSizeIterator<Item = (&'a Run, &'a [u8])>,
+    sender: &mut Sender,
+) -> u64 {
+    let outgoing = |(run, bytes): (&'a Run, &'a [u8])| Outgoing { to: address(run), segment: run.segment, bytes };
+    socket.map_or(0, |socket| socket.send(runs.map(outgoing), sender))
+}
+
+fn address(run: &Run) -> SocketAddr {
+    match run.to {
+        Destination::Peer(_, peer) => peer,
+        Destination::Client(client) => client.address(),
     }
 }

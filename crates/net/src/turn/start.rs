@@ -2,7 +2,7 @@
 
 use super::relays::{Place, RelaySockets};
 use super::run::{Accepting, FIXED_TOKENS, Loop, STREAMS, WAKER};
-use super::socket::{Buffers, Datagrams};
+use super::socket::{Buffers, Datagrams, Sender};
 use super::streams::Streams;
 use super::{COMMANDS, TurnHandle};
 use mio::net::TcpListener;
@@ -145,6 +145,7 @@ fn spawn(options: TurnOptions, mut sockets: Listening) -> io::Result<TurnHandle>
         ports: options.relay_ports,
         open: Vec::new(),
         free: Vec::new(),
+        closed: Vec::new(),
     };
     let now = Instant::now();
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -154,7 +155,8 @@ fn spawn(options: TurnOptions, mut sockets: Listening) -> io::Result<TurnHandle>
     let stats = Arc::new(Mutex::new(Stats::default()));
     let streams = Streams::new(registry()?, STREAMS);
     let handle = TurnHandle { commands: sender, waker, stats: Arc::clone(&stats) };
-    let relay = Loop {
+    // What the kernel's calls need is made by the thread that makes them.
+    let relay = move || Loop {
         poll,
         server,
         udp: sockets.udp,
@@ -164,14 +166,17 @@ fn spawn(options: TurnOptions, mut sockets: Listening) -> io::Result<TurnHandle>
         commands,
         stats,
         buffers: Buffers::new(),
+        sender: Sender::new(),
         bytes: vec![0; 64 * 1024],
         outputs: Outputs::default(),
+        refused: 0,
         first_accepting,
         first_relay,
         again: Vec::new(),
         swept: now,
         told: now,
+        untold: true,
     };
-    std::thread::Builder::new().name("relay".to_owned()).spawn(move || relay.run())?;
+    std::thread::Builder::new().name("relay".to_owned()).spawn(move || relay().run())?;
     Ok(handle)
 }

@@ -57,6 +57,10 @@ impl Streams {
         Self { registry, first_token, slots: Vec::new(), free: Vec::new(), next: 0 }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.len() == self.free.len()
+    }
+
     /// Takes a connection; its id and address.
     pub(super) fn add(
         &mut self,

@@ -17,7 +17,19 @@ pub(crate) struct Client {
 }
 
 impl Client {
+    /// Somebody before may have used this port and gone without a word: then another one is taken.
     pub(crate) fn allocate(server: SocketAddr, user: &str, password: &str) -> io::Result<Self> {
+        let mut made = Self::allocate_once(server, user, password);
+        for _ in 0..4 {
+            if made.is_ok() {
+                break;
+            }
+            made = Self::allocate_once(server, user, password);
+        }
+        made
+    }
+
+    fn allocate_once(server: SocketAddr, user: &str, password: &str) -> io::Result<Self> {
         let socket = UdpSocket::bind("127.0.0.1:0")?;
         socket.connect(server)?;
         socket.set_read_timeout(Some(Duration::from_millis(500)))?;
@@ -79,9 +91,12 @@ impl Client {
         let mut buffer = vec![0; 2048];
         for _ in 0..6 {
             self.socket.send(&out)?;
-            if let Ok(length) = self.socket.recv(&mut buffer) {
-                buffer.truncate(length);
-                return Ok(buffer);
+            // Anything else is an answer to what was asked before.
+            while let Ok(length) = self.socket.recv(&mut buffer) {
+                if Message::parse(&buffer[..length]).is_ok_and(|message| message.id == id) {
+                    buffer.truncate(length);
+                    return Ok(buffer);
+                }
             }
         }
         Err(io::ErrorKind::TimedOut.into())
