@@ -30,15 +30,22 @@ const PREFERENCES = {
   'services.settings.server': 'http://127.0.0.1:9/none',
 };
 
-/** A Firefox with the test page: the same interface as the stage of Chromium. One page per browser, so none is in the background. */
-export async function startFirefox(suite) {
+/** A way to start Firefoxes that share one sound server. `preferences` come on top of the usual ones. */
+export async function firefoxes(preferences = {}) {
   const executablePath = process.env.FIREFOX_BIN ?? ['/usr/bin/firefox-esr', '/usr/bin/firefox'].find(existsSync);
   if (!executablePath) throw new Error('no Firefox: run scripts/setup.sh or set FIREFOX_BIN');
   const sound = await startSound();
   const launch = () => puppeteer.launch({
     env: { ...process.env, ...sound.env },
-    browser: 'firefox', protocol: 'webDriverBiDi', executablePath, headless: true, extraPrefsFirefox: PREFERENCES, args: ['--width=1280', '--height=800'],
+    browser: 'firefox', protocol: 'webDriverBiDi', executablePath, headless: true, acceptInsecureCerts: true,
+    extraPrefsFirefox: { ...PREFERENCES, ...preferences }, args: ['--width=1280', '--height=800'],
   });
+  return { launch, stop: () => sound.stop() };
+}
+
+/** A Firefox with the test page: the same interface as the stage of Chromium. One page per browser, so none is in the background. */
+export async function startFirefox(suite) {
+  const { launch, stop: silence } = await firefoxes();
   const site = await startSite();
   const idle = [await launch()];
   let busy = [];
@@ -75,7 +82,7 @@ export async function startFirefox(suite) {
     async stop() {
       for (const browser of [...busy.map((entry) => entry.browser), ...idle]) await browser.close().catch(() => {});
       await site.stop();
-      sound.stop();
+      silence();
     },
   };
 }

@@ -20,12 +20,13 @@ let counter = 0;
 /**
  * Starts one server on free ports with an empty data directory and waits until it says it is ready.
  *
- * `config` is written as the YAML configuration file, `args` are appended to the command line.
+ * `config` is written as the YAML configuration file, `args` are appended to the command line. Without `dev` it is as strict as
+ * on the internet, and the configuration says which keys it has.
  */
-export async function startServer({ suite = 'misc', args = [], config = null, env = {}, timeoutMs = 20_000 } = {}) {
+export async function startServer({ suite = 'misc', args = [], config = null, dev = true, env = {}, timeoutMs = 20_000 } = {}) {
   const data = mkdtempSync(join(tmpdir(), 'tandem-data-'));
   const log = join(artifacts('logs', suite), `server-${process.pid}-${++counter}.log`);
-  const argv = ['serve', '--dev', '--port', '0', '--udp-port', '0', '--tcp-port', '0', '--turn-port', '0', '--data', data];
+  const argv = ['serve', ...(dev ? ['--dev'] : ['--bind', '127.0.0.1']), '--port', '0', '--udp-port', '0', '--tcp-port', '0', '--turn-port', '0', '--data', data];
   if (config) {
     writeFileSync(join(data, 'tandem.yaml'), config);
     argv.push('--config', join(data, 'tandem.yaml'));

@@ -3,21 +3,28 @@ import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
-import { launchChromium } from '../lib/chromium.mjs';
+import { BROWSERS, startBrowsers } from '../lib/browsers.mjs';
 import { binary, startServer } from '../lib/server.mjs';
 import { until } from '../lib/wait.mjs';
+import { press, read } from './app.mjs';
 
 const MB = 1024 * 1024;
 const scratch = mkdtempSync(join(tmpdir(), 'tandem-files-'));
 let server;
+let browsers;
 const running = [];
-beforeAll(async () => (server = await startServer({ suite: 'p2p' })));
+beforeAll(async () => {
+  server = await startServer({ suite: 'p2p' });
+  browsers = await startBrowsers('p2p');
+});
+afterEach(() => browsers.clear());
 afterAll(async () => {
   running.forEach((child) => child.kill('SIGKILL'));
+  await browsers?.stop();
   await server?.stop();
   rmSync(scratch, { recursive: true, force: true });
 });
@@ -81,26 +88,32 @@ test('what breaks off goes on where it was', async () => {
   sender.child.kill('SIGKILL');
 });
 
-test('between a terminal and the page', async () => {
-  const file = join(scratch, 'note.bin');
-  writeFileSync(file, randomBytes(2 * MB + 3));
-  const browser = await launchChromium();
-  const sender = tandem('send', file);
-  const page = await browser.newPage();
-  await page.goto(`${server.http}/files/${await sender.first}`);
-  const download = page.waitForEvent('download');
-  await page.getByRole('button', { name: 'Save', exact: true }).click();
-  expect(digest(await (await download).path())).toBe(digest(file));
-  expect(await sender.over).toBe(0);
+describe.each(BROWSERS)('between a terminal and a page in %s', (kind) => {
+  const file = join(scratch, `note-${kind}.bin`);
+  beforeAll(() => writeFileSync(file, randomBytes(2 * MB + 3)));
 
-  const other = await browser.newPage();
-  await other.goto(`${server.http}/files`);
-  await other.getByTestId('files').setInputFiles([file]);
-  const to = join(scratch, 'page-in');
-  const receiver = tandem('receive', '--yes', '--to', to, await other.getByTestId('code').innerText());
-  expect(await receiver.over, receiver.said()).toBe(0);
-  expect(digest(join(to, 'note.bin'))).toBe(digest(file));
-  await browser.close();
+  test('from the terminal', async () => {
+    const sender = tandem('send', file);
+    const page = await browsers.open(kind, `${server.http}/files/${await sender.first}`);
+    const saved = await browsers.download(page, () => press(page, 'Save'), basename(file));
+    expect(digest(saved)).toBe(digest(file));
+    expect(await sender.over).toBe(0);
+  });
+
+  test('to the terminal', async () => {
+    const page = await browsers.open(kind, `${server.http}/files`);
+    await page.waitForFunction(() => document.querySelector('[data-testid=files]'));
+    await browsers.upload(page, '[data-testid=files]', file);
+    const to = join(scratch, `page-in-${kind}`);
+    const receiver = tandem('receive', '--yes', '--to', to, await read(page, '[data-testid=code]'));
+    expect(await receiver.over, receiver.said()).toBe(0);
+    expect(digest(join(to, basename(file)))).toBe(digest(file));
+  });
+
+  test('a code that nobody has', async () => {
+    const page = await browsers.open(kind, `${server.http}/files/1111-no-code`);
+    await read(page, '[data-testid=receive] h2', /^There is no such code/);
+  });
 });
 
 test('says in one sentence what is wrong', async () => {

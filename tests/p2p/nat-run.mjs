@@ -1,68 +1,57 @@
 // Runs inside nat.sh: a server in the open and two people behind what NAME says. Prints what came of it as JSON.
-//   node nat-run.mjs ana ben p2p     node nat-run.mjs ana cleo p2p     node nat-run.mjs ana cleo sfu
+//   node nat-run.mjs chromium ana ben p2p     node nat-run.mjs firefox ana cleo p2p     node nat-run.mjs firefox ana cleo sfu
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { chromium } from 'playwright-core';
+import { TESTS } from '../lib/paths.mjs';
 import { binary } from '../lib/server.mjs';
 
-const [one, other, kind] = process.argv.slice(2);
+const [browser, one, other, kind] = process.argv.slice(2);
 const scratch = mkdtempSync(join(tmpdir(), 'tandem-nat-'));
 const SERVER = 'http://10.9.0.1:7880';
-const FLAGS = [
-  '--headless=new', '--no-sandbox', '--disable-gpu', '--use-fake-ui-for-media-stream', '--use-fake-device-for-media-stream', '--autoplay-policy=no-user-gesture-required',
-  `--unsafely-treat-insecure-origin-as-secure=${SERVER}`, '--disable-features=LocalNetworkAccessChecks,LocalNetworkAccessChecksWebRTC,LocalNetworkAccessChecksWebSockets',
-  '--disable-background-timer-throttling', '--disable-renderer-backgrounding', '--disable-backgrounding-occluded-windows',
-];
+const inside = (name, ...command) => spawn('ip', ['netns', 'exec', name, ...command], { stdio: ['pipe', 'pipe', 'inherit'] });
+const linesOf = (child) => createInterface({ input: child.stdout })[Symbol.asyncIterator]();
 
-const server = spawn('ip', ['netns', 'exec', 'server', binary(), 'serve', '--dev', '--bind', '10.9.0.1', '--port', '7880', '--udp-port', '0', '--tcp-port', '0', '--turn-port', '3478', '--data', scratch], { stdio: ['ignore', 'pipe', 'ignore'] });
-await new Promise((done, fail) => {
-  createInterface({ input: server.stdout }).once('line', done);
-  server.once('exit', () => fail(new Error('the server did not start')));
-});
-
-async function person(name) {
-  const wrapper = join(scratch, `chromium-${name}`);
-  writeFileSync(wrapper, `#!/bin/sh\nexec ip netns exec ${name} ${process.env.CHROMIUM_BIN ?? '/usr/bin/chromium'} "$@"\n`);
-  chmodSync(wrapper, 0o755);
-  const browser = await chromium.launch({ executablePath: wrapper, headless: true, args: FLAGS });
-  const page = await (await browser.newContext({ permissions: ['camera', 'microphone'] })).newPage();
-  await page.goto(`${SERVER}/meet/nat${kind === 'p2p' ? '?kind=p2p' : ''}`);
-  await page.getByLabel('Your name').fill(name);
-  const ask = page.getByRole('button', { name: 'Use camera and microphone' });
-  const open = page.getByText('With your microphone and camera on.');
-  await open.or(ask).first().waitFor();
-  if (await ask.isVisible()) await ask.click();
-  await open.waitFor();
-  return { name, browser, page };
+/** Everything of somebody runs behind their router, also what drives the browser: it talks to it over loopback. */
+function person(name, about) {
+  const child = inside(name, process.execPath, join(TESTS, 'p2p/nat-person.mjs'), browser, SERVER, name, about, kind);
+  const lines = linesOf(child);
+  return {
+    async said(step) {
+      const { value } = await lines.next();
+      if (value !== step) throw new Error(`${name} says "${value}" where "${step}" was to come`);
+    },
+    tell: () => child.stdin.write('go on\n'),
+    gone: new Promise((done) => child.once('exit', done)),
+  };
 }
 
-const moving = (page, name) =>
-  page.waitForFunction(
-    (name) => {
-      const video = document.querySelector(`[data-testid=tile][data-name="${name}"] video`);
-      return video && video.videoWidth > 0 && video.currentTime > 0.2;
-    },
-    name,
-    { timeout: 30_000, polling: 50 },
-  );
-const path = (page) => page.waitForFunction(() => /relay/.exec(document.querySelector('[data-testid=path]')?.dataset.path ?? '')?.[0], undefined, { timeout: 20_000, polling: 50 });
-
+const server = inside('server', binary(), 'serve', '--dev', '--bind', '10.9.0.1', '--port', '7880', '--udp-port', '0', '--tcp-port', '0', '--turn-port', '3478', '--data', scratch);
+let failed = false;
 try {
-  const [a, b] = await Promise.all([person(one), person(other)]);
-  await a.page.getByRole('button', { name: 'Join the meeting' }).click();
-  await a.page.getByTestId('meeting').waitFor();
+  const { done } = await linesOf(server).next();
+  if (done) throw new Error('the server did not start');
+  const people = [person(one, other), person(other, one)];
+  const all = (step) => Promise.all(people.map((it) => it.said(step)));
+  await all('ready');
+  people[0].tell();
+  await people[0].said('in');
   const began = Date.now();
-  await b.page.getByRole('button', { name: 'Join the meeting' }).click();
-  await Promise.all([moving(a.page, other), moving(b.page, one)]);
+  people[1].tell();
+  await people[1].said('in');
+  await all('seen');
   const seen = Date.now() - began;
-  const paths = kind === 'p2p' ? await Promise.all([path(a.page), path(b.page)].map(async (handle) => (await handle).jsonValue())) : [];
-  console.log(JSON.stringify({ seen_ms: seen, connected_ms: Date.now() - began, paths }));
-  await Promise.all([a.browser.close(), b.browser.close()]);
+  if (kind === 'p2p') await all('relay');
+  console.log(JSON.stringify({ seen_ms: seen, connected_ms: Date.now() - began, relayed: kind === 'p2p' }));
+  people.forEach((it) => it.tell());
+  await Promise.all(people.map((it) => it.gone));
+} catch (error) {
+  console.error(error);
+  failed = true;
 } finally {
   server.kill('SIGKILL');
   rmSync(scratch, { recursive: true, force: true });
 }
-process.exit(0);
+process.exit(failed ? 1 : 0);

@@ -1,8 +1,9 @@
-// PeerJS: the protocol from outside, and the official client in a browser.
+// PeerJS: the protocol from outside, and the official client in both browsers.
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
-import { launchChromium } from '../lib/chromium.mjs';
-import { startServer } from '../lib/server.mjs';
+import { BROWSERS, PAIRS, startBrowsers } from '../lib/browsers.mjs';
+import { API_KEY, API_SECRET, startServer } from '../lib/server.mjs';
+import { rawToken } from '../protocol/client.mjs';
 import { startPage } from './site.mjs';
 
 let server;
@@ -11,6 +12,7 @@ let locked;
 beforeAll(async () => {
   server = await startServer({ suite: 'p2p' });
   quick = await startServer({ suite: 'p2p', config: 'peer: {alive_timeout: 1s, expire_timeout: 300ms, concurrent_limit: 2, allow_discovery: true}\n' });
+  locked = await startServer({ suite: 'p2p', dev: false, config: `keys: {${API_KEY}: ${API_SECRET}}\n` });
 });
 afterAll(async () => {
   await Promise.all([server, quick, locked].map((it) => it?.stop()));
@@ -138,129 +140,105 @@ describe('signalling', () => {
 });
 
 describe('the official client', () => {
-  let browser;
+  let browsers;
   let site;
-  let contexts = [];
   beforeAll(async () => {
-    [browser, site] = [await launchChromium(), await startPage()];
+    [browsers, site] = await Promise.all([startBrowsers('p2p'), startPage()]);
   });
-  afterEach(async () => {
-    await Promise.all(contexts.splice(0).map((context) => context.close()));
-  });
+  afterEach(() => browsers.clear());
   afterAll(async () => {
-    await browser?.close();
+    await browsers?.stop();
     await site?.stop();
   });
 
-  async function page() {
-    const context = await browser.newContext({ permissions: ['camera', 'microphone'] });
-    contexts.push(context);
-    const opened = await context.newPage();
-    await opened.goto(site.url);
-    return opened;
-  }
+  const open = (...kinds) => Promise.all(kinds.map((kind) => browsers.open(kind, site.url)));
+  const peer = (page, { at = server, ...options } = {}) => page.evaluate((it) => openPeer(it), { port: Number(new URL(at.http).port), ...options });
+  const ask = (page, id, serialization, items) => page.evaluate((it) => ask(it), { id, serialization, items });
 
-  /** Opens a peer in a page; its id. */
-  const peer = (where, { id, token, kind = 'Peer' } = {}) =>
-    where.evaluate(
-      ([port, wanted, secret, constructor]) =>
-        new Promise((done, fail) => {
-          const options = { host: '127.0.0.1', port, path: '/', config: { iceServers: [] }, ...(secret ? { token: secret } : {}) };
-          const made = wanted ? new globalThis[constructor](wanted, options) : new globalThis[constructor](options);
-          globalThis.peer = made;
-          globalThis.errors = [];
-          made.on('open', done);
-          made.on('error', (error) => (globalThis.errors.push(error.type), fail(new Error(error.type))));
-        }),
-      [Number(new URL(server.http).port), id, token, kind],
-    );
+  const TREE = { text: 'héllo', list: [1, 2.5, null], deep: { yes: true } };
+  const LONG = { bytes: 200_000 };
 
-  /** Both directions of a data connection; what arrived. */
-  async function exchange(from, to, id, serialization, data) {
-    const arrived = to.evaluate(
-      () =>
-        new Promise((done) => {
-          globalThis.peer.on('connection', (connection) =>
-            connection.on('data', (came) => {
-              const plain = came instanceof ArrayBuffer || ArrayBuffer.isView(came) ? [...new Uint8Array(came.buffer ?? came)] : came;
-              connection.send('thanks');
-              done(plain);
-            }),
-          );
-        }),
-    );
-    const answered = from.evaluate(
-      ([id, serialization, data]) =>
-        new Promise((done) => {
-          const connection = globalThis.peer.connect(id, { reliable: true, serialization });
-          connection.on('open', () => connection.send(data));
-          connection.on('data', done);
-        }),
-      [id, serialization, data],
-    );
-    return Promise.all([arrived, answered]);
-  }
+  describe.each(PAIRS)('from %s to %s', (from, to) => {
+    test.each([
+      ['binary', 'Peer', [TREE, LONG, 'ünd']],
+      ['binary-utf8', 'Peer', [TREE, LONG, 'ünd']],
+      ['json', 'Peer', [TREE, 'ünd']],
+      ['raw', 'Peer', ['héllo', { bytes: 5000 }]],
+      ['MsgPack', 'MsgPackPeer', [TREE, LONG, 'ünd']],
+    ])('sends data as %s', async (serialization, kind, items) => {
+      const [ana, ben] = await open(from, to);
+      const [, id] = await Promise.all([peer(ana, { kind }), peer(ben, { kind })]);
+      await ben.evaluate(() => echo());
+      expect(await ask(ana, id, serialization, items)).toEqual(items);
+      expect(await ben.evaluate(() => heard)).toEqual(items);
+    });
 
-  test.each([
-    ['binary', 'Peer', { text: 'héllo', list: [1, 2.5, null], deep: { yes: true } }],
-    ['json', 'Peer', { text: 'héllo', list: [1, 2.5, null] }],
-    ['binary-utf8', 'Peer', { text: 'héllo' }],
-    ['raw', 'Peer', 'héllo'],
-  ])('sends data as %s', async (serialization, kind, data) => {
-    const [ana, ben] = [await page(), await page()];
-    const [, id] = await Promise.all([peer(ana, { kind }), peer(ben, { kind })]);
-    const [arrived, answered] = await exchange(ana, ben, id, serialization, data);
-    expect(arrived).toEqual(data);
-    expect(answered).toBe('thanks');
+    test('calls with sound and picture', async () => {
+      const [ana, ben] = await open(from, to);
+      const [, id] = await Promise.all([peer(ana), peer(ben)]);
+      await ben.evaluate(() => answer());
+      await ana.evaluate((it) => dial(it), id);
+      for (const page of [ana, ben]) {
+        await page.waitForFunction(() => globalThis.call?.sees());
+        await page.waitForFunction(() => globalThis.call.hears());
+      }
+      await ana.evaluate(() => call.connection.close());
+      await ben.waitForFunction(() => globalThis.call.over);
+    });
   });
 
-  test('calls with sound and picture', async () => {
-    const [ana, ben] = [await page(), await page()];
-    const [, id] = await Promise.all([peer(ana), peer(ben)]);
-    const answered = ben.evaluate(() =>
-      navigator.mediaDevices.getUserMedia({ audio: true, video: true }).then((own) => {
-        globalThis.peer.on('call', (call) => call.answer(own));
-      }),
-    );
-    await answered;
-    const size = await ana.evaluate(async (id) => {
-      const own = await navigator.mediaDevices.getUserMedia({ audio: true, video: true });
-      const call = globalThis.peer.call(id, own);
-      const remote = await new Promise((done) => call.on('stream', done));
-      const video = Object.assign(document.createElement('video'), { srcObject: remote, muted: true });
-      document.body.append(video);
-      await video.play();
-      while (!video.videoWidth) await new Promise((done) => requestAnimationFrame(done));
-      return [video.videoWidth > 0, remote.getAudioTracks().length];
-    }, id);
-    expect(size).toEqual([true, 1]);
-  });
+  describe.each(BROWSERS)('in %s', (kind) => {
+    test('comes back under its id after the connection is lost, and can be reached', async () => {
+      const [ana, ben] = await open(kind, kind);
+      const [, id] = await Promise.all([peer(ana), peer(ben)]);
+      await ben.evaluate(() => echo());
+      expect(await ask(ana, id, 'json', ['before'])).toEqual(['before']);
+      const again = await ben.evaluate(
+        () =>
+          new Promise((done) => {
+            peer.on('disconnected', () => peer.reconnect());
+            peer.on('open', done);
+            peer.socket._socket.close();
+          }),
+      );
+      expect(again).toBe(id);
+      expect(await ana.evaluate(() => connection.open), 'what stands does not need the server').toBe(true);
+      expect(await ask(ana, id, 'json', ['after'])).toEqual(['after']);
+    });
 
-  test('comes back under its id after the connection is lost', async () => {
-    const ana = await page();
-    const id = await peer(ana);
-    const again = await ana.evaluate(
-      () =>
-        new Promise((done) => {
-          globalThis.peer.on('disconnected', () => globalThis.peer.reconnect());
-          globalThis.peer.on('open', done);
-          globalThis.peer.socket._socket.close();
-        }),
-    );
-    expect(again).toBe(id);
-  });
+    test('is told that somebody is not there', async () => {
+      const [ana] = await open(kind);
+      await peer(ana);
+      const type = await ana.evaluate(
+        () =>
+          new Promise((done) => {
+            peer.on('error', (error) => done(error.type));
+            peer.connect('nobody-has-this-id');
+          }),
+      );
+      expect(type).toBe('peer-unavailable');
+    });
 
-  test('is told that somebody is not there, and that an id is taken', async () => {
-    const [ana, ben] = [await page(), await page()];
-    const id = await peer(ana);
-    const type = await ana.evaluate(
-      () =>
-        new Promise((done) => {
-          globalThis.peer.on('error', (error) => done(error.type));
-          globalThis.peer.connect('nobody-has-this-id');
-        }),
-    );
-    expect(type).toBe('peer-unavailable');
-    await expect(peer(ben, { id })).rejects.toThrow('unavailable-id');
+    test('is told that an id is taken', async () => {
+      const [ana, ben] = await open(kind, kind);
+      const id = await peer(ana);
+      await expect(peer(ben, { id })).rejects.toThrow('unavailable-id');
+    });
+
+    test('needs a token that is right, where one is needed', async () => {
+      const [ana] = await open(kind);
+      const id = name();
+      const claims = { iss: API_KEY, sub: id, peer: true };
+      const wrong = {
+        none: undefined,
+        nonsense: 'nonsense',
+        'of another secret': rawToken(claims, { secret: 'another' }),
+        'without the claim': rawToken({ ...claims, peer: undefined }),
+        expired: rawToken({ ...claims, exp: 1_000_000_000 }),
+      };
+      for (const [why, token] of Object.entries(wrong)) await expect(peer(ana, { at: locked, id, token }), why).rejects.toThrow('server-error: The token is missing or not valid');
+      await expect(peer(ana, { at: locked, id: name(), token: rawToken(claims) })).rejects.toThrow('server-error: This id is not the one in the token');
+      expect(await peer(ana, { at: locked, id, token: rawToken(claims) })).toBe(id);
+    });
   });
 });

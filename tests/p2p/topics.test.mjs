@@ -1,19 +1,20 @@
 // y-webrtc: the protocol from outside, and two pages that edit together without a server in between.
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import WebSocket from 'ws';
-import { launchChromium } from '../lib/chromium.mjs';
+import { PAIRS, startBrowsers } from '../lib/browsers.mjs';
 import { startServer } from '../lib/server.mjs';
 import { startPage } from './site.mjs';
 
 let server;
-let browser;
+let browsers;
 let site;
 beforeAll(async () => {
   server = await startServer({ suite: 'p2p' });
-  [browser, site] = [await launchChromium(), await startPage()];
+  [browsers, site] = await Promise.all([startBrowsers('p2p'), startPage()]);
 });
+afterEach(() => browsers.clear());
 afterAll(async () => {
-  await browser?.close();
+  await browsers?.stop();
   await site?.stop();
   await server?.stop();
 });
@@ -50,24 +51,29 @@ test('everybody who hears a topic gets what is published, and how many they are'
   [a, b].forEach((it) => it.end());
 });
 
-test.each([['openly', undefined], ['with a password', 'secret words']])('two pages edit together, %s', async (_, password) => {
-  const room = `notes-${password ? 'closed' : 'open'}`;
-  const contexts = [await browser.newContext(), await browser.newContext()];
-  const pages = await Promise.all(contexts.map((context) => context.newPage()));
-  for (const page of pages) {
-    await page.goto(site.url);
-    await page.evaluate(
-      ([signaling, room, password]) => {
-        globalThis.doc = new globalThis.Y.Doc();
-        const peerOpts = { config: { iceServers: [] } };
-        globalThis.provider = new globalThis.WebrtcProvider(room, globalThis.doc, { signaling: [signaling], peerOpts, ...(password ? { password } : {}) });
-      },
-      [`${server.ws}/topics`, room, password],
-    );
-  }
-  await pages[0].evaluate(() => globalThis.doc.getText('t').insert(0, 'hello'));
-  await pages[1].waitForFunction(() => globalThis.doc.getText('t').toString() === 'hello');
-  await pages[1].evaluate(() => globalThis.doc.getText('t').insert(5, ' there'));
-  await pages[0].waitForFunction(() => globalThis.doc.getText('t').toString() === 'hello there');
-  await Promise.all(contexts.map((context) => context.close()));
+describe.each(PAIRS)('from %s to %s', (...kinds) => {
+  test.each([['openly', undefined], ['with a password', 'secret words']])('two pages edit together, %s', async (_, password) => {
+    const room = `notes-${kinds.join('-')}-${password ? 'closed' : 'open'}`;
+    const pages = [];
+    for (const kind of kinds) {
+      const page = await browsers.open(kind, site.url);
+      pages.push(page);
+      await page.evaluate(
+        ([signaling, room, password]) => {
+          globalThis.doc = new Y.Doc();
+          const peerOpts = { config: { iceServers: [] } };
+          globalThis.provider = new WebrtcProvider(room, doc, { signaling: [signaling], peerOpts, ...(password ? { password } : {}) });
+          globalThis.text = () => doc.getText('t').toString();
+        },
+        [`${server.ws}/topics`, room, password],
+      );
+    }
+    const [first, second] = pages;
+    await first.evaluate(() => doc.getText('t').insert(0, 'hello'));
+    await second.waitForFunction(() => text() === 'hello');
+    await second.evaluate(() => doc.getText('t').insert(5, ' there'));
+    await first.waitForFunction(() => text() === 'hello there');
+    // Two pages of one browser could have found each other without any server.
+    for (const page of pages) expect(await page.evaluate(() => [provider.room.webrtcConns.size, provider.room.bcConns.size])).toEqual([1, 0]);
+  });
 });

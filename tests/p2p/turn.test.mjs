@@ -1,10 +1,11 @@
 // The relay, with the client that coturn brings along: every transport, both kinds of credentials, and what must be refused.
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createServer } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { certificate } from '../lib/certificate.mjs';
 import { startServer } from '../lib/server.mjs';
 import { until } from '../lib/wait.mjs';
 
@@ -28,14 +29,12 @@ async function freePort() {
 
 beforeAll(async () => {
   for (const command of [CLIENT, PEER]) expect(spawnSync('which', [command]).status, `${command} is here: run scripts/setup.sh test`).toBe(0);
-  const made = spawnSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2', '-subj', '/CN=localhost', '-keyout', join(scratch, 'key.pem'), '-out', join(scratch, 'cert.pem')]);
-  expect(made.status, 'openssl makes a certificate').toBe(0);
   [peerPort, tlsPort] = [await freePort(), await freePort()];
   const credentials = `secrets: ["${SECRET}"], users: {t: t}`;
   open = await startServer({
     suite: 'p2p',
     args: ['--bind', '127.0.0.1'],
-    config: `tls: {certificate: ${scratch}/cert.pem, key: ${scratch}/key.pem}\nturn: {allow_private_peers: true, tls_port: ${tlsPort}, ${credentials}, user_quota: 100}\n`,
+    config: `${certificate(scratch)}\nturn: {allow_private_peers: true, tls_port: ${tlsPort}, ${credentials}, user_quota: 100}\n`,
   });
   strict = await startServer({ suite: 'p2p', args: ['--bind', '127.0.0.1'], config: `turn: {${credentials}, user_quota: 2}\n` });
   peer = spawn(PEER, ['-L', '127.0.0.1', '-p', String(peerPort)], { stdio: 'ignore' });
@@ -79,7 +78,6 @@ test.each([
 // The client reads one record each time its socket has something: of two that come together it leaves the second for later,
 // and at the end behind. It does so with coturn's own server, too; so the server's counters say that all were sent.
 test('coturn’s client relays over TLS', async () => {
-  expect(existsSync(join(scratch, 'cert.pem'))).toBe(true);
   const before = await metric(open, 'packets_total{to="client"}');
   const { said, sent, received } = run(open, [...PLAIN, '-t', '-S'], tlsPort);
   expect(sent, said.slice(-600)).toBe(200);

@@ -1,5 +1,5 @@
-import { describe, expect, it } from "vitest";
-import type { Pipe } from "../src/files/pipe.js";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { SocketPipe, type Pipe } from "../src/files/pipe.js";
 import { Meter } from "../src/files/progress.js";
 import { Receiver, type Offer } from "../src/files/receiver.js";
 import { Sender } from "../src/files/sender.js";
@@ -192,6 +192,26 @@ describe("a transfer", () => {
     }
   });
 
+  it("is not over before the last write is", async () => {
+    const files = [file("a", 2 * BLOCK + 5, 3)];
+    const got = new Map<string, File>();
+    let cut = () => {};
+    class CutSink extends SlowSink {
+      override write(...args: Parameters<MemorySink["write"]>): Promise<void> {
+        cut();
+        return super.write(...args);
+      }
+    }
+    const first = await transfer(files, got, {
+      sink: new CutSink((entry, done) => got.set(entry.path, done)),
+      onReceiver: (_, pipe) => (cut = () => pipe.cut()),
+    });
+    expect(first.ends[1]!.status).toBe("rejected");
+    cut = () => {};
+    await transfer(files, got, { sink: first.sink });
+    expect(await same(got.get("a"), files[0]![1])).toBe(true);
+  });
+
   it("has no more under way than the window", async () => {
     const got = new Map<string, File>();
     const sink = new SlowSink((entry, done) => got.set(entry.path, done));
@@ -273,6 +293,21 @@ describe("what comes from elsewhere", () => {
     await receiver.accept(new MemorySink(() => undefined));
     receiver.take(dataFrame(0, 5, new Uint8Array(1)));
     await expect(receiver.done).rejects.toMatchObject({ code: "bad_answer" });
+  });
+});
+
+describe("a socket", () => {
+  afterEach(() => void vi.unstubAllGlobals());
+
+  it("that closes without ever opening, and without an error, does not keep anybody waiting", async () => {
+    class Closing extends EventTarget {
+      constructor() {
+        super();
+        queueMicrotask(() => this.dispatchEvent(Object.assign(new Event("close"), { code: 4404, reason: "not here" })));
+      }
+    }
+    vi.stubGlobal("WebSocket", Closing);
+    await expect(SocketPipe.open(new URL("ws://node.example"))).rejects.toThrow("not here");
   });
 });
 

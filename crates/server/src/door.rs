@@ -4,6 +4,7 @@ pub mod admin;
 pub mod api;
 pub mod centrifuge;
 pub mod echo;
+mod goodbye;
 pub mod livekit;
 pub mod rendezvous;
 pub mod transfer;

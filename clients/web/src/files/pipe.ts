@@ -43,7 +43,8 @@ export class SocketPipe implements Pipe {
     const pipe = new SocketPipe(socket);
     return new Promise((done, fail) => {
       socket.addEventListener("open", () => done(pipe));
-      socket.addEventListener("error", () => fail(new Error("")));
+      // Comes after every error, and in Firefox alone when a new connection ends at once.
+      socket.addEventListener("close", ({ reason }) => fail(new Error(reason)));
     });
   }
 

@@ -209,10 +209,10 @@ export class Receiver {
     this.#listeners.onProgress?.(this.#meter.read(performance.now()));
   }
 
+  /** Over once the last write is: another attempt must not ask the sink what it has before that. */
   #end(error?: TandemError): void {
     this.#stopped = true;
-    if (error) this.#settle[1](error);
-    else this.#settle[0]();
+    void this.#work.then(() => (error ? this.#settle[1](error) : this.#settle[0]()));
   }
 
   #say(message: Control): void {

@@ -12,12 +12,13 @@ mod code;
 mod pipe;
 
 use crate::auth;
+use crate::door::goodbye;
 use crate::http::Peer;
 use crate::join::{Gate, visitor};
 use crate::metrics::Door;
 use crate::node::Node;
 use axum::Router;
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{Extension, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -247,6 +248,6 @@ fn call(
     Ok(())
 }
 
-async fn close(mut socket: WebSocket, code: u16, why: &'static str) {
-    let _ = socket.send(Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(why) }))).await;
+async fn close(socket: WebSocket, code: u16, why: &'static str) {
+    goodbye::say(socket, Some((code, why))).await;
 }

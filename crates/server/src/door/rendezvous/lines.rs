@@ -1,8 +1,9 @@
 //! Connections: what is to be sent to whom.
 
 use super::{Effect, SocketId};
+use crate::door::goodbye;
 use crate::node::Node;
-use axum::extract::ws::{CloseFrame, Message, Utf8Bytes, WebSocket};
+use axum::extract::ws::{Message, Utf8Bytes, WebSocket};
 use bytes::Bytes;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -94,15 +95,14 @@ pub(super) async fn serve(
                 Some(Ok(_)) => {}
             },
             out = outbox.recv() => {
-                let over = matches!(out, None | Some(Out::Close(_)));
                 let message = match out {
                     Some(Out::Text(text)) => Utf8Bytes::try_from(text).map(Message::Text).ok(),
                     Some(Out::Probe) => Some(Message::Ping(Bytes::new())),
-                    Some(Out::Close(why)) => Some(close(1000, why)),
-                    None => Some(close(1013, "too slow")),
+                    Some(Out::Close(why)) => return goodbye::say(socket, Some((1000, why))).await,
+                    None => return goodbye::say(socket, Some((1013, "too slow"))).await,
                 };
                 let Some(message) = message else { continue };
-                if !matches!(tokio::time::timeout(PATIENCE, socket.send(message)).await, Ok(Ok(()))) || over {
+                if !matches!(tokio::time::timeout(PATIENCE, socket.send(message)).await, Ok(Ok(()))) {
                     return;
                 }
             }
@@ -113,8 +113,7 @@ pub(super) async fn serve(
                 asked = true;
             }
             () = drained(&mut drain) => {
-                let _ = socket.send(close(1012, "restarting")).await;
-                return;
+                return goodbye::say(socket, Some((1012, "restarting"))).await;
             }
         }
     }
@@ -123,8 +122,4 @@ pub(super) async fn serve(
 /// Returns when the node begins to end.
 async fn drained(drain: &mut watch::Receiver<bool>) {
     let _ = drain.wait_for(|draining| *draining).await;
-}
-
-fn close(code: u16, why: &'static str) -> Message {
-    Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(why) }))
 }

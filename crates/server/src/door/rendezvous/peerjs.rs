@@ -2,6 +2,7 @@
 
 use super::lines::{In, serve};
 use super::may_enter;
+use crate::door::goodbye;
 use crate::http::Peer;
 use crate::metrics::Door;
 use crate::node::Node;
@@ -96,7 +97,7 @@ async fn session(node: Arc<Node>, mut socket: WebSocket, query: String) {
     if let Some((why, code)) = refused {
         node.metrics.rejected(Door::PeerJs, code);
         let _ = socket.send(Message::Text(peerjs::error(why).into())).await;
-        let _ = socket.send(Message::Close(None)).await;
+        goodbye::say(socket, None).await;
         return;
     }
     let proved = subject.is_ok_and(|subject| subject.is_some());
