@@ -68,11 +68,12 @@ async function transfer(files: [Entry, Blob | null][], got: Map<string, File>, o
     "id",
     files.map(([entry]) => entry),
     files.map(([, source]) => source),
-    {
-      onProgress: ({ done }) => (kept = done),
-    },
   );
-  near.onMessage = (message) => sender.take(readControl(message as string));
+  near.onMessage = (message) => {
+    const control = readControl(message as string);
+    if (control.type === "kept") kept = control.bytes;
+    sender.take(control);
+  };
   near.onClose = () => sender.lost();
   const count = near.spoil;
   let data = 0;
@@ -312,6 +313,17 @@ describe("a socket", () => {
 });
 
 describe("progress", () => {
+  it("is told a few times a second, and at the end", () => {
+    const meter = new Meter(1000);
+    meter.start(0, 0);
+    const told: (number | undefined)[] = [];
+    for (let at = 0; at <= 1000; at += 50) {
+      meter.count(at, at);
+      told.push(meter.news(at)?.done);
+    }
+    expect(told.filter((done) => done !== undefined)).toEqual([0, 200, 400, 600, 800, 1000]);
+  });
+
   it("says how fast and how long", () => {
     const meter = new Meter(1000);
     meter.start(100, 0);

@@ -12,11 +12,15 @@ export interface Progress {
 /** A speed is what the last seconds say. */
 const WINDOW_MS = 5000;
 
+/** How often news of it is worth drawing. */
+const TELL_MS = 200;
+
 /** Makes {@link Progress} of counts. Times are milliseconds of any clock. */
 export class Meter {
   readonly #total: number;
   #done = 0;
   #samples: [at: number, done: number][] = [];
+  #told = -Infinity;
 
   constructor(total: number) {
     this.#total = total;
@@ -32,6 +36,13 @@ export class Meter {
     this.#done = done;
     this.#samples.push([now, done]);
     while (this.#samples.length > 2 && (this.#samples[1]?.[0] ?? now) < now - WINDOW_MS) this.#samples.shift();
+  }
+
+  /** {@link read}, or null when that was told a moment ago and there is more to come. */
+  news(now: number): Progress | null {
+    if (this.#done < this.#total && now - this.#told < TELL_MS) return null;
+    this.#told = now;
+    return this.read(now);
   }
 
   read(now: number): Progress {

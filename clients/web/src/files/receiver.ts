@@ -206,7 +206,8 @@ export class Receiver {
   }
 
   #tell(): void {
-    this.#listeners.onProgress?.(this.#meter.read(performance.now()));
+    const news = this.#meter.news(performance.now());
+    if (news) this.#listeners.onProgress?.(news);
   }
 
   /** Over once the last write is: another attempt must not ask the sink what it has before that. */

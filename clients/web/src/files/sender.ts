@@ -1,7 +1,7 @@
 import { TandemError } from "../errors.js";
 import type { Pipe } from "./pipe.js";
 import { Meter, type Progress } from "./progress.js";
-import { BLOCK, blockFrame, dataFrame, digestOf, WINDOW, type Control, type Entry } from "./wire.js";
+import { BLOCK, blockFrame, dataFrame, digestOf, HEADER, WINDOW, type Control, type Entry } from "./wire.js";
 
 /** A file to send. `null` for an empty folder. */
 export type Source = Blob | null;
@@ -10,6 +10,11 @@ export interface SenderListeners {
   onProgress?: (progress: Progress) => void;
   /** The other side, or this one, has paused or gone on. */
   onPaused?: (paused: boolean) => void;
+}
+
+interface Block {
+  block: Uint8Array<ArrayBuffer>;
+  digest: Uint8Array;
 }
 
 /** Sends one offer to one receiver over one pipe. */
@@ -29,6 +34,8 @@ export class Sender {
   #paused = false;
   #unpaused: (() => void) | null = null;
   #stopped = false;
+  /** The block after the one that is being sent, read meanwhile. */
+  #ahead: { entry: number; from: number; block: Promise<Block> } | null = null;
   #again: [entry: number, from: number] | null = null;
 
   constructor(
@@ -137,14 +144,16 @@ export class Sender {
   }
 
   async #sendBlock(entry: number, from: number): Promise<number> {
-    const source = this.#sources[entry];
     const size = this.#entries[entry]?.size ?? 0;
     const end = Math.min(size, from + BLOCK);
-    const block = new Uint8Array((await source?.slice(from, end).arrayBuffer()) ?? new ArrayBuffer(0));
-    if (block.length !== end - from) throw new Error("it became shorter");
-    const digest = await digestOf(block);
-    for (let at = 0; at < block.length; at += this.#pipe.messageBytes) {
-      const piece = block.subarray(at, at + this.#pipe.messageBytes);
+    const known = this.#ahead?.entry === entry && this.#ahead.from === from ? this.#ahead.block : null;
+    const { block, digest } = await (known ?? this.#read(entry, from));
+    this.#ahead = end < size ? { entry, from: end, block: this.#read(entry, end) } : null;
+    // In equal pieces: a block that ends in a small one costs a message more.
+    const pieces = Math.ceil(block.length / (this.#pipe.messageBytes - HEADER));
+    const length = Math.ceil(block.length / pieces);
+    for (let at = 0; at < block.length; at += length) {
+      const piece = block.subarray(at, at + length);
       while (this.#paused && !this.#stopped) await new Promise<void>((done) => (this.#unpaused = done));
       while (this.#underWay + piece.length > WINDOW && !this.#stopped && !this.#again) {
         await new Promise<void>((done) => (this.#room = done));
@@ -156,6 +165,21 @@ export class Sender {
     }
     this.#pipe.send(blockFrame(entry, from, digest));
     return end;
+  }
+
+  /** A block, and what it must come to on the other side. */
+  #read(entry: number, from: number): Promise<Block> {
+    const length = Math.min(BLOCK, (this.#entries[entry]?.size ?? 0) - from);
+    const read = async () => {
+      const part = await this.#sources[entry]?.slice(from, from + length).arrayBuffer();
+      const block = new Uint8Array(part ?? new ArrayBuffer(0));
+      if (block.length !== length) throw new Error("it became shorter");
+      return { block, digest: await digestOf(block) };
+    };
+    const block = read();
+    // Whoever sends it hears of the fault; a transfer that ended before does not.
+    block.catch(() => undefined);
+    return block;
   }
 
   #noteKept(entry: number, bytes: number): void {
@@ -174,7 +198,8 @@ export class Sender {
   }
 
   #tell(): void {
-    this.#listeners.onProgress?.(this.#meter.read(performance.now()));
+    const news = this.#meter.news(performance.now());
+    if (news) this.#listeners.onProgress?.(news);
   }
 
   #makeRoom(): void {
