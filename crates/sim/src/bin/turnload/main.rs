@@ -1,11 +1,14 @@
 //! Load for TURN servers: many allocations, and packets in bursts. Prints one line of JSON.
+//! `bound` needs no server: it is what this machine can do at best.
 //!
 //! ```text
 //! turnload --server 127.0.0.1:3478 --user t --password t --pid 4711 bursts --clients 20 --burst 16
 //! turnload --server 127.0.0.1:3478 --user t --password t --pid 4711 allocations --count 5000
+//! turnload bound --clients 100 --size 1200
 //! ```
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // a tool that stops when anything is odd
 
+mod bound;
 mod client;
 #[path = "../chanload/process.rs"]
 #[allow(dead_code)]
@@ -22,11 +25,11 @@ use std::time::{Duration, Instant};
 #[derive(Parser)]
 struct Cli {
     /// The TURN server
-    #[arg(long)]
+    #[arg(long, default_value = "127.0.0.1:3478")]
     server: SocketAddr,
-    #[arg(long)]
+    #[arg(long, default_value = "t")]
     user: String,
-    #[arg(long)]
+    #[arg(long, default_value = "t")]
     password: String,
     /// Its process, for CPU and memory
     #[arg(long)]
@@ -43,6 +46,19 @@ enum Work {
     Allocations {
         #[arg(long, default_value_t = 5000)]
         count: usize,
+    },
+    /// The system calls of a relay and nothing else, one packet at a time
+    Bound {
+        #[arg(long, default_value_t = 100)]
+        clients: usize,
+        /// Bytes of a packet
+        #[arg(long, default_value_t = 1200)]
+        size: usize,
+        #[arg(long, default_value_t = 500)]
+        rounds: u64,
+        /// Rest between rounds: a relay that is not busy finds the caches cold
+        #[arg(long, default_value_t = 0)]
+        pause_ms: u64,
     },
 }
 
@@ -72,6 +88,9 @@ fn main() {
     let result = match &cli.work {
         Work::Bursts(work) => bursts(&cli, work),
         Work::Allocations { count } => allocations(&cli, *count),
+        Work::Bound { clients, size, rounds, pause_ms } => {
+            bound::bound(*clients, *size, *rounds, Duration::from_millis(*pause_ms))
+        }
     };
     println!("{result}");
 }
