@@ -9,6 +9,7 @@
 //! relay socket ▶ relay_run┘             └─▶ stream ───────▶ client
 //! ```
 
+mod again;
 mod relays;
 mod run;
 mod socket;

@@ -216,6 +216,7 @@ fn of_relay(page: &mut Page, relay: &Relay) {
     let name = "tandem_turn_dropped_total";
     page.head(name, "counter", "Packets and requests not relayed.");
     page.value(name, "{reason=\"unpermitted\"}", stats.dropped_unpermitted);
+    page.value(name, "{reason=\"oversized\"}", stats.dropped_oversized);
     page.value(name, "{reason=\"bandwidth\"}", stats.dropped_bandwidth);
     page.value(name, "{reason=\"kernel\"}", stats.dropped_by_kernel);
     page.value(name, "{reason=\"malformed\"}", stats.malformed);

@@ -3,6 +3,7 @@
 use crate::budget::Budget;
 use crate::credentials::Key;
 use crate::output::{ClientId, RelayId};
+use crate::server::OpenError;
 use smallvec::SmallVec;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -47,6 +48,8 @@ pub(crate) struct Allocation {
     pub(crate) made_by: (TransactionId, Instant),
     pub(crate) lifetime: Duration,
     pub(crate) reservation: Option<[u8; 8]>,
+    /// Both families were asked for, and this is why the second is not there.
+    pub(crate) missing: Option<OpenError>,
 }
 
 /// Who an allocation is for.
@@ -82,12 +85,21 @@ impl Allocation {
             made_by: (id, now),
             lifetime,
             reservation: None,
+            missing: None,
         }
     }
 
     /// The relay of a family.
     pub(crate) fn relay_for(&self, peer: IpAddr) -> Option<Relay> {
         self.relays.iter().copied().find(|relay| relay.address.is_ipv4() == peer.is_ipv4())
+    }
+
+    /// Lives on without one relay, and whom only that one reached.
+    pub(crate) fn forget(&mut self, relay: Relay) {
+        let other = |peer: IpAddr| peer.is_ipv4() != relay.address.is_ipv4();
+        self.relays.retain(|kept| kept.id != relay.id);
+        self.permissions.retain(|(ip, _)| other(*ip));
+        self.channels.retain(|channel| other(channel.peer.ip()));
     }
 
     pub(crate) fn permits(&self, ip: IpAddr, now: Instant) -> bool {

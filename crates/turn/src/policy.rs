@@ -17,12 +17,22 @@ pub enum Refused {
     Listed,
     /// A port that no media uses.
     Port,
+    /// The node itself, under an address of its own.
+    Own,
 }
 
 impl Refused {
     /// All of them.
-    pub const ALL: [Self; 7] =
-        [Self::Loopback, Self::Private, Self::LinkLocal, Self::Multicast, Self::Reserved, Self::Listed, Self::Port];
+    pub const ALL: [Self; 8] = [
+        Self::Loopback,
+        Self::Private,
+        Self::LinkLocal,
+        Self::Multicast,
+        Self::Reserved,
+        Self::Listed,
+        Self::Port,
+        Self::Own,
+    ];
 
     /// For labels.
     #[must_use]
@@ -35,6 +45,7 @@ impl Refused {
             Self::Reserved => "reserved",
             Self::Listed => "listed",
             Self::Port => "port",
+            Self::Own => "own",
         }
     }
 }
@@ -132,7 +143,7 @@ impl PeerPolicy {
 
 /// The IPv4 address that an IPv6 address carries: mapped, compatible, NAT64 (RFC 6052, RFC 8215),
 /// 6to4 (RFC 3056), Teredo (RFC 4380, the client's, which is stored inverted).
-fn embedded(ip: IpAddr) -> Option<Ipv4Addr> {
+pub(crate) fn embedded(ip: IpAddr) -> Option<Ipv4Addr> {
     let IpAddr::V6(ip) = ip else { return None };
     let bits = ip.to_bits();
     let v4 = |shift: u32| Some(Ipv4Addr::from_bits(u32::try_from(bits >> shift & 0xffff_ffff).unwrap_or_default()));

@@ -4,9 +4,10 @@ mod allocate;
 mod answer;
 mod data;
 mod permit;
+mod places;
 mod request;
 
-use crate::allocation::Allocation;
+use crate::allocation::{Allocation, Relay};
 use crate::budget::{Budget, Sources};
 use crate::credentials::{Accounts, Nonces};
 use crate::output::{ClientId, Outputs, RelayId};
@@ -14,8 +15,8 @@ use crate::settings::Settings;
 use crate::stats::Stats;
 use crate::stream::Framer;
 use foldhash::fast::RandomState;
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap, HashSet};
+use places::{Holder, Reservation};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -65,15 +66,16 @@ pub trait Relays {
     fn close(&mut self, relay: RelayId);
 }
 
-/// A port kept for whoever brings the token.
-struct Reservation {
-    relay: (RelayId, SocketAddr),
-    until: Instant,
+/// What ends when nobody refreshes or claims it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Due {
+    Allocation(usize),
+    Reservation([u8; 8]),
 }
 
 /// Somebody who relays.
 struct User {
-    allocations: u32,
+    places: u32,
     budget: Budget,
 }
 
@@ -94,11 +96,14 @@ pub struct Server {
     relayed: HashMap<SocketAddr, RelayId, RandomState>,
     /// Addresses of this node that may be reached whatever the policy says.
     own: HashSet<SocketAddr, RandomState>,
+    /// Addresses of this node: nothing else on them may be reached.
+    here: HashSet<IpAddr, RandomState>,
     users: HashMap<Arc<str>, User>,
     addresses: HashMap<IpAddr, u32>,
     reservations: HashMap<[u8; 8], Reservation>,
     streams: HashMap<u64, Framer>,
-    timers: BinaryHeap<Reverse<(Instant, usize)>>,
+    /// One for each allocation and reservation there is, and no other.
+    timers: BTreeSet<(Instant, Due)>,
     unauthorized: Sources,
     bindings: Sources,
     draining: bool,
@@ -124,11 +129,12 @@ impl Server {
             relays: Vec::new(),
             relayed: HashMap::default(),
             own: HashSet::default(),
+            here: HashSet::default(),
             users: HashMap::new(),
             addresses: HashMap::new(),
             reservations: HashMap::new(),
             streams: HashMap::new(),
-            timers: BinaryHeap::new(),
+            timers: BTreeSet::new(),
             unauthorized: Sources::new(settings.unauthorized_rate, SOURCES, now),
             bindings: Sources::new(settings.binding_rate, SOURCES, now),
             draining: false,
@@ -140,6 +146,12 @@ impl Server {
     /// Addresses of this node that relays may reach: its own media ports.
     pub fn allow_own(&mut self, own: impl IntoIterator<Item = SocketAddr>) {
         self.own.extend(own);
+    }
+
+    /// Addresses this node has or is reached at. What listens there trusts its own machine, so relays
+    /// reach only what is open on them: other relays, and what [`allow_own`](Self::allow_own) names.
+    pub fn is_at(&mut self, here: impl IntoIterator<Item = IpAddr>) {
+        self.here.extend(here.into_iter().map(|ip| ip.to_canonical()));
     }
 
     /// No new allocations; those there are live on.
@@ -200,33 +212,18 @@ impl Server {
     /// When [`on_timeout`](Self::on_timeout) has something to do.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.peek().map(|Reverse((at, _))| *at)
+        self.timers.first().map(|(at, _)| *at)
     }
 
     /// Ends what nobody refreshed.
     pub fn on_timeout(&mut self, now: Instant, relays: &mut impl Relays) {
-        while let Some(Reverse((at, index))) = self.timers.peek().copied() {
-            if at > now {
-                return;
+        while let Some((_, due)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
+            self.timers.pop_first();
+            match due {
+                Due::Allocation(index) => self.end(index, relays),
+                Due::Reservation(token) => self.forget_reservation(&token, relays),
             }
-            self.timers.pop();
-            match self.at(index).map(|allocation| allocation.until) {
-                Some(until) if until <= now => self.end(index, relays),
-                Some(until) => self.timers.push(Reverse((until, index))),
-                None => {}
-            }
-            self.forget_reservations(now, relays);
         }
-    }
-
-    fn forget_reservations(&mut self, now: Instant, relays: &mut impl Relays) {
-        self.reservations.retain(|_, kept| {
-            let over = kept.until <= now;
-            if over {
-                relays.close(kept.relay.0);
-            }
-            !over
-        });
     }
 
     fn now_unix(&self, now: Instant) -> u64 {
@@ -246,29 +243,26 @@ impl Server {
         self.at(index).filter(|allocation| allocation.until > now).map(|_| index)
     }
 
+    /// Ends an allocation, and the reservation it made.
     fn end(&mut self, index: usize, relays: &mut impl Relays) {
         let Some(allocation) = self.allocations.get_mut(index).and_then(Option::take) else { return };
         self.free.push(index);
+        self.timers.remove(&(allocation.until, Due::Allocation(index)));
         self.clients.remove(&allocation.client);
         for relay in &allocation.relays {
-            self.relayed.remove(&relay.address);
-            if let Some(slot) = self.relays.get_mut(relay.id.0 as usize) {
-                *slot = None;
-            }
-            relays.close(relay.id);
+            self.close(*relay, relays);
         }
-        if let Some(user) = self.users.get_mut(&allocation.user) {
-            user.allocations -= 1;
-            if user.allocations == 0 {
-                self.users.remove(&allocation.user);
-            }
+        if let Some(token) = &allocation.reservation {
+            self.forget_reservation(token, relays);
         }
-        let ip = allocation.client.address().ip();
-        if let Some(count) = self.addresses.get_mut(&ip) {
-            *count -= 1;
-            if *count == 0 {
-                self.addresses.remove(&ip);
-            }
+        self.leave_place(&Holder { ip: allocation.client.address().ip(), user: allocation.user });
+    }
+
+    fn close(&mut self, relay: Relay, relays: &mut impl Relays) {
+        self.relayed.remove(&relay.address);
+        if let Some(slot) = self.relays.get_mut(relay.id.0 as usize) {
+            *slot = None;
         }
+        relays.close(relay.id);
     }
 }

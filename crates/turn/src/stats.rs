@@ -25,6 +25,8 @@ pub struct Stats {
     pub dropped_unpermitted: u64,
     /// Packets over a bound of bandwidth.
     pub dropped_bandwidth: u64,
+    /// Packets too long for the header they would get.
+    pub dropped_oversized: u64,
     /// Packets the kernel did not take: a full buffer, or no way there. Counted by the shell.
     pub dropped_by_kernel: u64,
     refused: [u64; Refused::ALL.len()],

@@ -1,6 +1,7 @@
 //! The thread's loop.
 
 use super::Command;
+use super::again::Again;
 use super::relays::RelaySockets;
 use super::socket::{Buffers, Datagrams, Expect, Outgoing, Sender};
 use super::streams::{Came, Streams};
@@ -55,8 +56,7 @@ pub(super) struct Loop {
     pub(super) refused: u64,
     pub(super) first_accepting: usize,
     pub(super) first_relay: usize,
-    /// Sockets that may have more: the system does not tell twice.
-    pub(super) again: Vec<Token>,
+    pub(super) again: Again,
     pub(super) swept: Instant,
     pub(super) told: Instant,
     /// Something may have been counted since.
@@ -75,7 +75,7 @@ impl Loop {
             }
             let now = Instant::now();
             self.untold |= !events.is_empty();
-            for token in std::mem::take(&mut self.again) {
+            for token in self.again.take() {
                 self.readable(now, token);
             }
             for event in &events {

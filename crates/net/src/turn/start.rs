@@ -1,5 +1,7 @@
 //! Bringing the relay up.
 
+mod interfaces;
+
 use super::relays::{Place, RelaySockets};
 use super::run::{Accepting, FIXED_TOKENS, Loop, STREAMS, WAKER};
 use super::socket::{Buffers, Datagrams, Sender};
@@ -121,6 +123,15 @@ fn both(ip: IpAddr, port: u16) -> Result<(Datagrams, TcpListener, u16), TurnErro
     Err(failed("TURN", io::ErrorKind::AddrInUse.into()))
 }
 
+/// Every address this node has or is reached at.
+fn node_addresses(listen: &[IpAddr], relays: &[RelayAddress], own: &[SocketAddr]) -> Vec<IpAddr> {
+    let mut all = interfaces::addresses();
+    all.extend(listen);
+    all.extend(relays.iter().flat_map(|relay| [relay.bind, relay.told]));
+    all.extend(own.iter().map(SocketAddr::ip));
+    all
+}
+
 fn spawn(options: TurnOptions, mut sockets: Listening) -> io::Result<TurnHandle> {
     let poll = Poll::new()?;
     let registry = || poll.registry().try_clone();
@@ -150,6 +161,7 @@ fn spawn(options: TurnOptions, mut sockets: Listening) -> io::Result<TurnHandle>
     let now = Instant::now();
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let mut server = Server::new(options.settings, &rand::random(), now, unix.as_secs());
+    server.is_at(node_addresses(&options.listen, &options.relays, &options.own));
     server.allow_own(options.own);
     let (sender, commands) = mpsc::sync_channel(COMMANDS);
     let stats = Arc::new(Mutex::new(Stats::default()));
@@ -172,7 +184,7 @@ fn spawn(options: TurnOptions, mut sockets: Listening) -> io::Result<TurnHandle>
         refused: 0,
         first_accepting,
         first_relay,
-        again: Vec::new(),
+        again: super::again::Again::default(),
         swept: now,
         told: now,
         untold: true,

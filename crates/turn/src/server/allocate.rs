@@ -2,14 +2,14 @@
 
 use super::answer::{Asked, Failure};
 use super::data::per_second;
+use super::places::Holder;
 use super::request::Caller;
-use super::{OpenError, RESERVATION, Relays, Reservation, Server, User, Want};
+use super::{Due, OpenError, Relays, Server, Want};
 use crate::allocation::{Allocation, Owner, Relay};
 use crate::budget::Budget;
 use crate::credentials::Key;
 use crate::output::{Outputs, RelayId};
 use smallvec::{SmallVec, smallvec};
-use std::cmp::Reverse;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 use tandem_wire::stun::{Class, Message, attribute};
@@ -22,7 +22,7 @@ const IPV4: u8 = 1;
 const IPV6: u8 = 2;
 
 /// Which relays a request wants.
-enum Wish {
+pub(super) enum Wish {
     One(Want),
     /// One of each family; the second may be missing.
     Both,
@@ -34,7 +34,7 @@ struct Granted {
     relays: SmallVec<[Relay; 1]>,
     reservation: Option<[u8; 8]>,
     /// The second family of two is not there, for this reason.
-    missing: Option<Failure>,
+    missing: Option<OpenError>,
 }
 
 impl Server {
@@ -53,87 +53,64 @@ impl Server {
                     && now.saturating_duration_since(allocation.made_by.1) <= RETRANSMISSION
             });
             return if again {
-                self.allocated(asked, index, None, outputs);
+                self.allocated(asked, index, outputs);
             } else {
                 self.fail(asked, Some(&caller.key), Failure::MISMATCH, outputs);
             };
         }
-        // One that is over but not yet collected.
-        if let Some(old) = self.clients.get(&asked.client).copied() {
-            self.end(old, relays);
-        }
+        // What is over but not yet collected holds places, one of this client perhaps.
+        self.on_timeout(now, relays);
+        let holder = Holder::of(asked, &caller);
         let granted = wish(message).and_then(|wish| {
-            self.has_quota(asked, &caller)?;
-            self.open(now, &wish, relays)
+            self.has_quota(&holder, &wish)?;
+            self.open(now, &holder, &wish, relays)
         });
         match granted {
             Ok(granted) => {
-                let missing = granted.missing;
                 let index = self.keep(now, asked, message, caller, granted);
-                self.allocated(asked, index, missing, outputs);
+                self.allocated(asked, index, outputs);
             }
             Err(failure) => self.fail(asked, Some(&caller.key), failure, outputs),
         }
     }
 
-    fn has_quota(&self, asked: &Asked, caller: &Caller) -> Result<(), Failure> {
-        if self.draining || self.clients.len() >= self.settings.total_quota as usize {
-            return Err(Failure::CAPACITY);
-        }
-        let of_user = self.users.get(&caller.user).map_or(0, |user| user.allocations);
-        let of_ip = self.addresses.get(&asked.client.address().ip()).copied().unwrap_or_default();
-        if of_user >= self.settings.user_quota || of_ip >= self.settings.ip_quota {
-            return Err(Failure::QUOTA);
-        }
-        Ok(())
-    }
-
-    fn open(&mut self, now: Instant, wish: &Wish, relays: &mut impl Relays) -> Result<Granted, Failure> {
+    fn open(
+        &mut self,
+        now: Instant,
+        holder: &Holder,
+        wish: &Wish,
+        relays: &mut impl Relays,
+    ) -> Result<Granted, Failure> {
         let relay = |(id, address): (RelayId, SocketAddr)| Relay { id, address };
         match wish {
             Wish::One(want) => {
                 let opened = relays.open(*want).map_err(failure_of)?;
-                let reservation = opened.pair.map(|pair| self.reserve(now, pair));
+                let reservation = opened.pair.map(|pair| self.reserve(now, holder, relay(pair)));
                 Ok(Granted { relays: smallvec![relay(opened.relay)], reservation, missing: None })
             }
             Wish::Both => {
                 let want = |ipv6| Want { ipv6, even: false, pair: false };
                 let mut all: SmallVec<[Relay; 1]> =
                     smallvec![relay(relays.open(want(false)).map_err(failure_of)?.relay)];
-                let second = relays.open(want(true)).map_err(failure_of);
+                let second = relays.open(want(true));
                 all.extend(second.as_ref().ok().map(|opened| relay(opened.relay)));
                 Ok(Granted { relays: all, reservation: None, missing: second.err() })
             }
             Wish::Reserved(token) => {
-                let kept = self.reservations.remove(token).ok_or(Failure::CAPACITY)?;
-                if kept.until <= now {
-                    relays.close(kept.relay.0);
-                    return Err(Failure::CAPACITY);
-                }
-                Ok(Granted { relays: smallvec![relay(kept.relay)], reservation: None, missing: None })
+                let kept = self.claim(token).ok_or(Failure::CAPACITY)?;
+                Ok(Granted { relays: smallvec![kept], reservation: None, missing: None })
             }
         }
-    }
-
-    /// Keeps the second port of a pair for whoever brings the token.
-    fn reserve(&mut self, now: Instant, relay: (RelayId, SocketAddr)) -> [u8; 8] {
-        let (token, until) = (rand::random(), now + RESERVATION);
-        self.reservations.insert(token, Reservation { relay, until });
-        // No allocation has this index: the timer only looks at reservations.
-        self.timers.push(Reverse((until, usize::MAX)));
-        token
     }
 
     fn keep(&mut self, now: Instant, asked: &Asked, message: &Message<'_>, caller: Caller, granted: Granted) -> usize {
         let lifetime = self.lifetime(message).max(self.settings.lifetime);
         let budget = Budget::full(per_second(self.settings.allocation_bps).1, now);
-        let user_budget = Budget::full(per_second(self.settings.user_bps).1, now);
-        let user = self.users.entry(caller.user.clone()).or_insert(User { allocations: 0, budget: user_budget });
-        user.allocations += 1;
-        *self.addresses.entry(asked.client.address().ip()).or_default() += 1;
+        self.take_place(&Holder::of(asked, &caller), now);
         let owner = Owner { client: asked.client, user: caller.user, username: caller.username, key: caller.key };
         let mut allocation = Allocation::new(owner, granted.relays, lifetime, asked.id, budget, now);
         allocation.reservation = granted.reservation;
+        allocation.missing = granted.missing;
         let index = self.free.pop().unwrap_or_else(|| {
             self.allocations.push(None);
             self.allocations.len() - 1
@@ -149,7 +126,7 @@ impl Server {
             self.relayed.insert(relay.address, relay.id);
         }
         self.clients.insert(asked.client, index);
-        self.timers.push(Reverse((allocation.until, index)));
+        self.timers.insert((allocation.until, Due::Allocation(index)));
         if let Some(slot) = self.allocations.get_mut(index) {
             *slot = Some(Box::new(allocation));
         }
@@ -163,7 +140,7 @@ impl Server {
         wanted.unwrap_or(self.settings.lifetime).min(self.settings.max_lifetime)
     }
 
-    fn allocated(&self, asked: &Asked, index: usize, missing: Option<Failure>, outputs: &mut Outputs) {
+    fn allocated(&self, asked: &Asked, index: usize, outputs: &mut Outputs) {
         let Some(allocation) = self.at(index) else { return };
         let mapped = super::permit::canonical(asked.client.address());
         asked.answer(Class::Success, Some(&allocation.key), outputs, |mut builder| {
@@ -176,7 +153,7 @@ impl Server {
             if let Some(token) = &allocation.reservation {
                 builder = builder.attribute(attribute::RESERVATION_TOKEN, token);
             }
-            match missing {
+            match allocation.missing.map(failure_of) {
                 Some(Failure(code, reason)) => {
                     builder.attribute(attribute::ADDRESS_ERROR_CODE, &address_error(code, reason))
                 }
@@ -194,26 +171,45 @@ impl Server {
         relays: &mut impl Relays,
         outputs: &mut Outputs,
     ) {
-        if let Some(family) = message.get(attribute::REQUESTED_ADDRESS_FAMILY) {
-            let ours = self
-                .at(index)
-                .is_some_and(|a| a.relays.iter().any(|r| family_of(r.address) == family.first().copied()));
-            if !ours {
-                return self.fail(asked, Some(key), Failure::PEER_FAMILY, outputs);
-            }
+        let family = message.get(attribute::REQUESTED_ADDRESS_FAMILY).map(|value| value.first().copied());
+        let named = family.map(|family| self.relay_of(index, family));
+        if matches!(named, Some(None)) {
+            return self.fail(asked, Some(key), Failure::PEER_FAMILY, outputs);
         }
         let lifetime = match self.lifetime(message) {
             Duration::ZERO => Duration::ZERO,
             lifetime => lifetime.max(self.settings.lifetime),
         };
-        if lifetime.is_zero() {
-            self.end(index, relays);
-        } else if let Some(allocation) = self.at_mut(index) {
-            allocation.until = now + lifetime;
+        match (lifetime, named.flatten()) {
+            (Duration::ZERO, Some(relay)) => self.end_one(index, relay, relays),
+            (Duration::ZERO, None) => self.end(index, relays),
+            (lifetime, _) => self.live_until(index, now + lifetime),
         }
         asked.answer(Class::Success, Some(key), outputs, |builder| {
             builder.attribute(attribute::LIFETIME, &seconds(lifetime))
         });
+    }
+
+    fn relay_of(&self, index: usize, family: Option<u8>) -> Option<Relay> {
+        self.at(index)?.relays.iter().copied().find(|relay| family_of(relay.address) == family)
+    }
+
+    /// Ends the relay of one family (RFC 8656 §8.1), and the allocation with its last one.
+    fn end_one(&mut self, index: usize, relay: Relay, relays: &mut impl Relays) {
+        match self.at_mut(index) {
+            Some(allocation) if allocation.relays.len() > 1 => {
+                allocation.forget(relay);
+                self.close(relay, relays);
+            }
+            _ => self.end(index, relays),
+        }
+    }
+
+    fn live_until(&mut self, index: usize, until: Instant) {
+        let Some(allocation) = self.at_mut(index) else { return };
+        let before = std::mem::replace(&mut allocation.until, until);
+        self.timers.remove(&(before, Due::Allocation(index)));
+        self.timers.insert((until, Due::Allocation(index)));
     }
 }
 

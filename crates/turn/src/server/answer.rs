@@ -68,12 +68,16 @@ impl Server {
         asked.answer(Class::Error, key, outputs, |builder| builder.error(failure.0, failure.1));
     }
 
-    /// 401 and 438 say how to do better, but not to whoever asks too often.
+    /// 401 and 438 say how to do better. Whoever asks too often hears nothing, not even 400: answers
+    /// without proof go wherever a forged address leads.
     pub(super) fn challenge(&mut self, now: Instant, asked: &Asked, failure: Failure, outputs: &mut Outputs) {
         let address = asked.client.address();
         if !self.unauthorized.take(address.ip(), now) {
             self.stats.throttled += 1;
             return;
+        }
+        if failure == Failure::BAD_REQUEST {
+            return self.fail(asked, None, failure, outputs);
         }
         if failure == Failure::STALE {
             self.stats.stale_nonces += 1;

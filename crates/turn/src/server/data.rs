@@ -11,6 +11,13 @@ use tandem_wire::stun::{Builder, Class, Message, Method, TransactionId, attribut
 pub(super) const CHANNELS: std::ops::RangeInclusive<u16> = 0x4000..=0x7fff;
 /// Of channel data.
 const HEADER: usize = 4;
+/// Of a STUN message, and of each of its attributes.
+const MESSAGE: usize = 20;
+const ATTRIBUTE: usize = 4;
+/// What a field of a length holds.
+const LENGTH: usize = 65_535;
+/// What a datagram over IPv4 holds.
+const DATAGRAM: usize = 65_507;
 
 /// Where data of a channel goes.
 struct Path {
@@ -139,6 +146,10 @@ impl Server {
             return;
         };
         let (client, number) = (allocation.client, allocation.number_of(peer, now));
+        if payload.len() > longest(client, number, peer) {
+            self.stats.dropped_oversized += 1;
+            return;
+        }
         if !self.within(now, index, payload.len()) {
             return;
         }
@@ -197,6 +208,20 @@ impl Server {
 pub(super) fn per_second(bps: u64) -> (f64, f64) {
     let bps = bps as f64;
     (bps, bps.max(64_000.0))
+}
+
+/// The longest payload that reaches a client whole: lengths are of 16 bits, and a datagram is no longer
+/// than IP lets it be.
+fn longest(client: ClientId, number: Option<u16>, peer: SocketAddr) -> usize {
+    let whole = if client.is_stream() { usize::MAX } else { DATAGRAM };
+    match number {
+        Some(_) => (whole - HEADER).min(LENGTH),
+        None => {
+            let before = ATTRIBUTE + if peer.is_ipv4() { 8 } else { 20 } + ATTRIBUTE;
+            // Attributes are padded to four.
+            ((whole - MESSAGE).min(LENGTH) - before) & !3
+        }
+    }
 }
 
 fn to_channel(client: ClientId, number: u16, payload: &[u8], outputs: &mut Outputs) {

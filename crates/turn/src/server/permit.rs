@@ -5,7 +5,7 @@ use super::answer::{Asked, Failure};
 use super::data::CHANNELS;
 use crate::credentials::Key;
 use crate::output::Outputs;
-use crate::policy::Refused;
+use crate::policy::{Refused, embedded};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 use tandem_wire::stun::{Class, Message, attribute};
@@ -21,21 +21,30 @@ impl Server {
         if self.relayed.contains_key(&peer) || self.own.contains(&peer) {
             return Ok(());
         }
-        let checked = self.settings.policy.check(peer);
-        if let Err(why) = checked {
-            self.stats.refuse(why);
-        }
-        checked
+        let checked = self.settings.policy.check(peer).and_then(|()| self.elsewhere(peer.ip()));
+        self.counted(checked)
     }
 
     /// Whether packets from there may be let in. Permissions are for all ports of an address, so
     /// one of ours may be permitted; what is sent there is looked at with its port.
     fn may_permit(&mut self, ip: IpAddr) -> Result<(), Refused> {
-        let ours = || self.relayed.keys().chain(&self.own).any(|address| address.ip() == ip);
-        let checked = self.settings.policy.check_ip(ip);
+        let checked = self.settings.policy.check_ip(ip).and_then(|()| self.elsewhere(ip));
+        let ours = || self.own.iter().chain(self.relayed.keys()).any(|address| address.ip() == ip);
         if checked.is_ok() || ours() {
             return Ok(());
         }
+        self.counted(checked)
+    }
+
+    /// Refuses this node's own addresses, however they are spelt: what listens there may trust whoever
+    /// is on the machine, and the relay is. Tests have all on one machine, so they lift that as well.
+    fn elsewhere(&self, ip: IpAddr) -> Result<(), Refused> {
+        let inside = || embedded(ip).is_some_and(|ip| self.here.contains(&IpAddr::V4(ip)));
+        let here = !self.settings.policy.allow_private && (self.here.contains(&ip) || inside());
+        if here { Err(Refused::Own) } else { Ok(()) }
+    }
+
+    fn counted(&mut self, checked: Result<(), Refused>) -> Result<(), Refused> {
         if let Err(why) = checked {
             self.stats.refuse(why);
         }

@@ -75,7 +75,6 @@ impl Server {
     ) {
         let caller = match self.caller(now, &asked, message) {
             Ok(caller) => caller,
-            Err(failure @ Failure::BAD_REQUEST) => return self.fail(&asked, None, failure, outputs),
             Err(failure) => return self.challenge(now, &asked, failure, outputs),
         };
         let unknown = unknown_to(message);

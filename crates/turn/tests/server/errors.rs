@@ -95,35 +95,6 @@ fn allocations_are_asked_for_as_the_rfc_says() {
 }
 
 #[test]
-fn a_reserved_port_is_kept_for_half_a_minute() {
-    let mut rig = Rig::new(|_| {});
-    let mut client = rig.client("4.4.4.4:1", "ana");
-    let pair = client.ask(&mut rig, Method::Allocate, |b| {
-        b.attribute(attribute::REQUESTED_TRANSPORT, TRANSPORT).attribute(attribute::EVEN_PORT, &[0x80])
-    });
-    assert_eq!((pair.class, rig.ports.count()), (Class::Success, 2));
-    rig.pass(29);
-    assert_eq!(rig.ports.count(), 2);
-    rig.pass(1);
-    assert_eq!(rig.ports.count(), 1);
-}
-
-#[test]
-fn a_request_that_comes_again_gets_the_same_answer() {
-    let mut rig = Rig::new(|_| {});
-    let mut client = rig.client("4.4.4.4:1", "ana");
-    let bytes = client.request(Method::Allocate, true, |b| b.attribute(attribute::REQUESTED_TRANSPORT, TRANSPORT));
-    let first = rig.answer(client.id, &bytes);
-    rig.pass(20);
-    assert_eq!(rig.answer(client.id, &bytes).bytes, first.bytes);
-    assert_eq!(rig.ports.count(), 1);
-    let another = client.ask(&mut rig, Method::Allocate, |b| b.attribute(attribute::REQUESTED_TRANSPORT, TRANSPORT));
-    assert_eq!(another.code, 437);
-    rig.pass(41);
-    assert_eq!(rig.answer(client.id, &bytes).code, 437);
-}
-
-#[test]
 fn channels_join_one_number_and_one_peer() {
     let mut rig = Rig::new(|_| {});
     let (mut ana, _) = rig.allocated("4.4.4.4:1", "ana");

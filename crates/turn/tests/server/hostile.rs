@@ -47,7 +47,9 @@ fn nothing_inside_is_ever_reached() {
     }
     assert!(rig.give(client.id, &send_indication("8.8.8.8:1", b"x")).is_empty(), "all or none");
     let stats = rig.server.stats();
-    assert!(stats.refused().all(|(why, count)| count > 0 || matches!(why, Refused::Listed | Refused::Port)));
+    assert!(
+        stats.refused().all(|(why, count)| count > 0 || matches!(why, Refused::Listed | Refused::Port | Refused::Own))
+    );
     assert_eq!(stats.packets_to_peers, 0);
 }
 
@@ -67,6 +69,48 @@ fn floods_from_everywhere_are_answered_sparingly() {
     let one = ClientId::Udp { listener: 0, address: SocketAddr::from(([6, 6, 6, 6], 1)) };
     assert!((0..10_000).map(|_| rig.give(one, &request).len()).sum::<usize>() <= 50);
     assert_eq!((rig.server.stats().allocations, rig.ports.count()), (0, 0));
+}
+
+#[test]
+fn malformed_credentials_are_answered_as_sparingly_as_none() {
+    let mut rig = Rig::new(|settings| settings.unauthorized_rate = (10.0, 50.0));
+    let mut request = Vec::new();
+    let _ = Builder::new(&mut request, Class::Request, Method::Allocate, TransactionId([1; 12]))
+        .attribute(attribute::MESSAGE_INTEGRITY, &[]);
+    let id = ClientId::Udp { listener: 0, address: SocketAddr::from(([6, 6, 6, 6], 1)) };
+    assert_eq!((0..1000).map(|_| rig.give(id, &request).len()).sum::<usize>(), 50);
+    assert_eq!(rig.server.stats().throttled, 950);
+}
+
+#[test]
+fn the_relays_own_machine_is_closed_but_for_what_is_open_there() {
+    let mut rig = Rig::new(|_| {});
+    let (mut eve, of_eve) = rig.allocated("4.4.4.4:1", "eve");
+    rig.server.is_at(["9.9.9.9".parse().unwrap(), "7.7.7.7".parse().unwrap()]);
+    rig.server.allow_own(["9.9.9.9:7882".parse().unwrap()]);
+    assert_eq!(eve.permit(&mut rig, &[&of_eve.to_string()]), 0, "relays and media ports are there");
+    for (number, port) in (0x4000..).zip([53, 161, 3478, 11211]) {
+        let peer = format!("9.9.9.9:{port}");
+        assert!(rig.give(eve.id, &send_indication(&peer, b"x")).is_empty(), "{peer}");
+        assert_eq!(eve.bind(&mut rig, number, &peer), 403, "{peer}");
+    }
+    let refused = |rig: &Rig| rig.server.stats().refused().find(|(why, _)| *why == Refused::Own).unwrap().1;
+    assert_eq!((refused(&rig), rig.server.stats().dropped_unpermitted), (8, 4));
+    assert_eq!(rig.give(eve.id, &send_indication("9.9.9.9:7882", b"x")).len(), 1);
+    assert_eq!(eve.permit(&mut rig, &["7.7.7.7:1"]), 403, "nothing is open there");
+    for spelt in ["[64:ff9b::7.7.7.7]:53", "[2002:707:707::1]:53", "[::ffff:7.7.7.7]:53"] {
+        assert_eq!(eve.permit(&mut rig, &[spelt]), 403, "{spelt}");
+    }
+}
+
+#[test]
+fn private_peers_open_ones_own_machine_too() {
+    let mut rig = Rig::new(|settings| settings.policy.allow_private = true);
+    let (mut ana, _) = rig.allocated("4.4.4.4:1", "ana");
+    rig.server.is_at(["127.0.0.1".parse().unwrap(), "9.9.9.9".parse().unwrap()]);
+    assert_eq!((ana.bind(&mut rig, 0x4001, "127.0.0.1:3480"), ana.bind(&mut rig, 0x4002, "9.9.9.9:3480")), (0, 0));
+    assert_eq!(rig.give(ana.id, &channel_data(0x4001, b"x")).len(), 1);
+    assert_eq!(rig.give(ana.id, &channel_data(0x4002, b"x")).len(), 1);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 mod errors;
 mod hostile;
+mod lifetimes;
 mod model;
 mod relaying;
 mod rig;

@@ -5,6 +5,13 @@ use std::net::SocketAddr;
 use tandem_turn::{ClientId, Destination, mint};
 use tandem_wire::stun::{Class, Message, Method, attribute};
 
+/// A client with an allocation, whatever way it came.
+fn allocated_at(rig: &mut Rig, id: ClientId) -> (Client, SocketAddr) {
+    let mut client = rig.client_at(id, mint(crate::rig::SECRET, &format!("{id:?}"), crate::rig::NOW, 3600));
+    let made = client.ask(rig, Method::Allocate, |b| b.attribute(attribute::REQUESTED_TRANSPORT, &[17, 0, 0, 0]));
+    (client, made.address(attribute::XOR_RELAYED_ADDRESS))
+}
+
 fn to_peer(sent: &[(Destination, Vec<u8>)]) -> Vec<(SocketAddr, Vec<u8>)> {
     let peer = |(to, bytes): &(Destination, Vec<u8>)| match to {
         Destination::Peer(_, peer) => Some((*peer, bytes.clone())),
@@ -105,6 +112,10 @@ fn two_relays_of_one_server_talk_inside() {
     assert_eq!(came.len(), 1);
     assert_eq!(came[0].0, Destination::Client(ben.id));
     assert_eq!(Message::parse(&came[0].1).unwrap().address(attribute::XOR_PEER_ADDRESS), Some(of_ana));
+    // The same holds where that address is the node's own.
+    rig.server.is_at(["9.9.9.9".parse().unwrap()]);
+    assert_eq!(ben.permit(&mut rig, &[&of_ana.to_string()]), 0);
+    assert_eq!(rig.give(ana.id, &channel_data(0x4001, b"hi")).len(), 1);
     // Another port of that address is no relay.
     assert_eq!(ana.bind(&mut rig, 0x4002, "9.9.9.9:22"), 403);
     assert!(rig.give(ana.id, &send_indication("9.9.9.9:22", b"hi")).is_empty());
@@ -150,6 +161,38 @@ fn over_a_stream() {
     rig.server.stream_opened(8);
     rig.server.stream_data(rig.now, (8, address), b"GET / HTTP/1.1\r\n", &mut rig.ports, &mut rig.out);
     assert_eq!(rig.out.closed(), [8]);
+}
+
+#[test]
+fn what_is_too_long_for_its_header_is_dropped() {
+    let mut rig = Rig::new(|_| {});
+    let stream = |id: u64| ClientId::Stream { id, address: SocketAddr::from(([5, 5, 5, 5], 1)) };
+    let udp = |port: u16| ClientId::Udp { listener: 0, address: SocketAddr::from(([4, 4, 4, 4], port)) };
+    let (eve, from) = allocated_at(&mut rig, stream(1));
+    let mut longest = |number: u16, to: ClientId, channel: bool| {
+        let (mut ana, relayed) = allocated_at(&mut rig, to);
+        assert_eq!(eve.clone().bind(&mut rig, number, &relayed.to_string()), 0);
+        assert_eq!(ana.permit(&mut rig, &[&from.to_string()]), 0);
+        if channel {
+            assert_eq!(ana.bind(&mut rig, 0x4001, &from.to_string()), 0);
+        }
+        let mut passes = |length: usize| {
+            let sent = rig.give(eve.id, &channel_data(number, &vec![7; length]));
+            for (_, bytes) in &sent {
+                let said = usize::from(u16::from_be_bytes([bytes[2], bytes[3]]));
+                let header = if channel { 4 } else { 20 };
+                assert!(bytes.len() - header - said < 4, "{said} and {} bytes", bytes.len());
+                assert!(matches!(to, ClientId::Stream { .. }) || bytes.len() <= 65_507);
+            }
+            !sent.is_empty()
+        };
+        (65_400..=65_535).filter(|length| passes(*length)).max()
+    };
+    assert_eq!(longest(0x4010, udp(1), true), Some(65_503));
+    assert_eq!(longest(0x4011, udp(2), false), Some(65_468));
+    assert_eq!(longest(0x4012, stream(2), true), Some(65_535));
+    assert_eq!(longest(0x4013, stream(3), false), Some(65_516));
+    assert_eq!(rig.server.stats().dropped_oversized, 32 + 67 + 19);
 }
 
 #[test]
