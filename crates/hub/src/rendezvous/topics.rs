@@ -42,8 +42,8 @@ struct Member {
 #[derive(Default)]
 struct Topic {
     members: Vec<SocketId>,
-    /// Which connection speaks under which name.
-    names: HashMap<String, SocketId>,
+    /// Which connections speak under which name.
+    names: HashMap<String, Vec<SocketId>>,
 }
 
 /// See the module.
@@ -116,7 +116,10 @@ impl Topics {
     fn leave(&mut self, socket: SocketId, name: &Arc<str>) {
         let Some(topic) = self.topics.get_mut(name) else { return };
         topic.members.retain(|member| *member != socket);
-        topic.names.retain(|_, member| *member != socket);
+        topic.names.retain(|_, speakers| {
+            speakers.retain(|speaker| *speaker != socket);
+            !speakers.is_empty()
+        });
         if topic.members.is_empty() {
             self.topics.remove(name);
         }
@@ -129,19 +132,22 @@ impl Topics {
         self.seen.published += 1;
         // What names its receiver goes there alone, where we know it.
         let one = publish.to.as_ref().and_then(|to| topic.names.get(to));
-        let to = one.map_or(&*topic.members, std::slice::from_ref);
+        let to = one.unwrap_or(&topic.members);
         self.seen.delivered += to.len() as u64;
         effects.extend(to.iter().map(|member| Effect::Send(*member, text.clone())));
     }
 
-    /// Who speaks under which name. The first one keeps it, as names are random.
+    /// Who speaks under which name. Whoever comes back after a change of networks has another
+    /// connection and the same name, and the old one may take a minute to be found dead: both hear
+    /// what is for the name. Nobody can take a name away.
     fn learn(&mut self, socket: SocketId, publish: &Publish<'_>) {
         let Some(from) = publish.from.as_ref().filter(|from| from.len() <= NAME_BYTES) else { return };
         let Some(member) = self.members.get_mut(&socket) else { return };
         let Some(name) = member.topics.iter().find(|name| ***name == *publish.topic).cloned() else { return };
         let Some(topic) = self.topics.get_mut(&name) else { return };
-        if member.names.len() < NAMES && !topic.names.contains_key(from) {
-            topic.names.insert(from.clone(), socket);
+        let speakers = topic.names.get(from).map_or(&[][..], Vec::as_slice);
+        if member.names.len() < NAMES && !speakers.contains(&socket) {
+            topic.names.entry(from.clone()).or_default().push(socket);
             member.names.push((name, from.clone()));
         }
     }
@@ -182,12 +188,14 @@ mod tests {
         );
         assert_eq!(say(&mut topics, 2, r#"{"type":"publish","topic":"r","data":{"to":"unknown"}}"#), [1, 2, 3]);
         assert_eq!(say(&mut topics, 3, r#"{"type":"publish","topic":"r","data":{"from":"a","to":"b"}}"#), [2]);
-        assert_eq!(say(&mut topics, 2, r#"{"type":"publish","topic":"r","data":{"to":"a"}}"#), [1], "a name is kept");
+        let to_a = r#"{"type":"publish","topic":"r","data":{"to":"a"}}"#;
+        assert_eq!(say(&mut topics, 2, to_a), [1, 3], "whoever comes back with a name hears what is for it");
         assert_eq!(say(&mut topics, 3, r#"{"type":"ping"}"#), [3]);
         say(&mut topics, 1, r#"{"type":"unsubscribe","topics":["r"]}"#);
-        assert_eq!(say(&mut topics, 2, r#"{"type":"publish","topic":"r","data":{"to":"a"}}"#), [2, 3]);
-        topics.closed(SocketId(2));
+        assert_eq!(say(&mut topics, 2, to_a), [3]);
         topics.closed(SocketId(3));
+        assert_eq!(say(&mut topics, 2, to_a), [2], "a name without anybody is everybody's");
+        topics.closed(SocketId(2));
         assert_eq!(topics.seen().topics, 0);
     }
 
