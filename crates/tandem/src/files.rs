@@ -1,14 +1,18 @@
 //! `tandem send` and `tandem receive`: files between terminals, and between a terminal and the page.
 
 mod pipe;
+mod place;
 mod progress;
 mod receive;
 mod send;
+mod store;
 
 pub(crate) use receive::run as receive;
 pub(crate) use send::run as send;
 
 use crate::Failure;
+use aws_lc_rs::digest::{SHA256, digest};
+use std::fmt::Write as _;
 use std::time::Duration;
 
 /// Waits before a lost connection is made again.
@@ -60,4 +64,12 @@ fn block_on<T>(work: impl Future<Output = Result<T, End>>) -> Result<T, Failure>
         tokio::select! { done = work => done, ended = interrupted => ended }
     });
     Ok(done?)
+}
+
+/// The first bytes of a text's SHA-256, as text: the same text has the same mark.
+fn mark(text: &str, bytes: usize) -> String {
+    digest(&SHA256, text.as_bytes()).as_ref().iter().take(bytes).fold(String::new(), |mut hex, byte| {
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }

@@ -162,8 +162,10 @@ fn is_device(part: &str) -> bool {
 /// [`Malformed`]: too many entries, unsafe paths, or the same path twice.
 pub fn check(entries: &[Entry]) -> Result<(), Malformed> {
     let mut seen = std::collections::BTreeSet::new();
-    let good = |entry: &Entry| is_safe_path(&entry.path) && entry.size <= 1 << 53;
-    let all = !entries.is_empty() && entries.len() <= ENTRIES && entries.iter().all(good);
+    // All of them together, too: pages count in numbers that are exact up to here.
+    let total = entries.iter().fold(0_u64, |sum, entry| sum.saturating_add(entry.size));
+    let good = |entry: &Entry| is_safe_path(&entry.path);
+    let all = !entries.is_empty() && entries.len() <= ENTRIES && total < 1 << 53 && entries.iter().all(good);
     if all && entries.iter().all(|entry| seen.insert(entry.path.to_lowercase())) { Ok(()) } else { Err(Malformed) }
 }
 
@@ -229,5 +231,7 @@ mod tests {
         let entry = |path: &str| Entry { path: path.to_owned(), size: 1, changed: 0 };
         assert!(check(&[entry("a"), entry("b")]).is_ok());
         assert!(check(&[entry("a"), entry("A")]).is_err() && check(&[]).is_err());
+        let huge = |path| Entry { size: 1 << 52, ..entry(path) };
+        assert!(check(&[huge("a"), entry("b")]).is_ok() && check(&[huge("a"), huge("b")]).is_err());
     }
 }

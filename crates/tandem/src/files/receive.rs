@@ -1,29 +1,33 @@
 //! `tandem receive`.
 
 use super::pipe::{Came, Pipe, address};
-use super::progress::{Progress, bytes};
+use super::progress::bytes;
+use super::store::Store;
 use super::{AGAIN, End, block_on};
 use crate::Failure;
 use crate::cli::Receive;
-use aws_lc_rs::digest::{SHA256, digest};
-use std::fs::{File, OpenOptions};
 use std::io::{IsTerminal, Write};
-use std::os::unix::fs::FileExt;
-use std::path::{Path, PathBuf};
-use tandem_server::parts::files::{self, BLOCK, Control, Entry, Frame, VERSION};
+use tandem_server::parts::files::{self, Control, Entry, Frame, VERSION};
 
 /// Lines of a long list.
 const LISTED: usize = 20;
+
+/// What a sender offers. Its id comes from the files, so the same files have the same id in every run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Offer {
+    pub(super) id: String,
+    pub(super) entries: Vec<Entry>,
+}
 
 /// Takes what is offered under a code.
 pub(crate) fn run(flags: &Receive) -> Result<(), Failure> {
     std::fs::create_dir_all(&flags.to)?;
     let url = address(&flags.server, &[("code", &flags.code.join("-"))])?;
     block_on(async {
-        let mut begun = false;
+        let mut agreed = None;
         for attempt in 0.. {
-            match once(&url, flags, &mut begun).await {
-                Err(End::Lost(why)) if begun && attempt < 100 => eprintln!("\n{why}; trying again"),
+            match once(&url, flags, &mut agreed).await {
+                Err(End::Lost(why)) if agreed.is_some() && attempt < 100 => eprintln!("\n{why}; trying again"),
                 ended => return ended,
             }
             tokio::time::sleep(AGAIN.get(attempt).copied().unwrap_or(AGAIN[4])).await;
@@ -32,29 +36,62 @@ pub(crate) fn run(flags: &Receive) -> Result<(), Failure> {
     })
 }
 
-/// One connection. `begun`: the files were accepted, so a lost connection is made again.
-async fn once(url: &str, flags: &Receive, begun: &mut bool) -> Result<(), End> {
+/// One connection. `agreed`: the offer was accepted, so a lost connection is made again.
+async fn once(url: &str, flags: &Receive, agreed: &mut Option<Offer>) -> Result<(), End> {
     let mut pipe = Pipe::open(url).await?;
     pipe.say(&Control::Hello { version: VERSION, direct: false }).await?;
-    let entries = loop {
+    let offer = offered(&mut pipe).await?;
+    if let Err(why) = agree(agreed, &offer, |entries| Ok(flags.yes || ask(entries)?)) {
+        pipe.say(&Control::Decline).await?;
+        pipe.close().await;
+        return Err(why);
+    }
+    let mut store = Store::open(&flags.to, offer)?;
+    pipe.say(&Control::Accept { from: store.from() }).await?;
+    receive(&mut pipe, &mut store).await?;
+    pipe.say(&Control::Complete).await?;
+    pipe.close().await;
+    store.close();
+    eprintln!("Everything is here and checked: {}", flags.to.display());
+    Ok(())
+}
+
+/// Waits for the offer.
+async fn offered(pipe: &mut Pipe) -> Result<Offer, End> {
+    loop {
         let Came::Text(text) = pipe.next().await? else { continue };
         match Control::parse(&text)? {
-            Control::Offer { entries, .. } => break entries,
+            Control::Offer { id, entries } => {
+                files::check(&entries)?;
+                return Ok(Offer { id, entries });
+            }
             // Pages look for a direct way; there is none from here.
             Control::Direct { failed: None } => pipe.say(&Control::Direct { failed: Some(true) }).await?,
             Control::Cancel { .. } => return Err(End::Over("The sender has stopped.".to_owned())),
             _ => {}
         }
-    };
-    files::check(&entries)?;
-    if !flags.yes && !*begun && !ask(&entries)? {
-        pipe.say(&Control::Decline).await?;
-        pipe.close().await;
-        return Err(End::Over("You did not take the files.".to_owned()));
     }
-    *begun = true;
-    let mut store = Store::open(&flags.to, entries)?;
-    pipe.say(&Control::Accept { from: store.from() }).await?;
+}
+
+/// A yes is for one offer, not for whatever comes under its code later.
+fn agree(
+    agreed: &mut Option<Offer>,
+    offer: &Offer,
+    ask: impl FnOnce(&[Entry]) -> Result<bool, End>,
+) -> Result<(), End> {
+    match agreed {
+        Some(before) if before == offer => Ok(()),
+        Some(_) => Err(End::Over("The sender offers something else now; ask for a new code.".to_owned())),
+        None if ask(&offer.entries)? => {
+            *agreed = Some(offer.clone());
+            Ok(())
+        }
+        None => Err(End::Over("You did not take the files.".to_owned())),
+    }
+}
+
+/// Takes data until everything is there.
+async fn receive(pipe: &mut Pipe, store: &mut Store) -> Result<(), End> {
     while !store.is_complete() {
         match pipe.next().await? {
             Came::Text(text) => {
@@ -69,9 +106,6 @@ async fn once(url: &str, flags: &Receive, begun: &mut bool) -> Result<(), End> {
             }
         }
     }
-    pipe.say(&Control::Complete).await?;
-    pipe.close().await;
-    eprintln!("Everything is here and checked: {}", flags.to.display());
     Ok(())
 }
 
@@ -95,146 +129,39 @@ fn ask(entries: &[Entry]) -> Result<bool, End> {
     Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "" | "y" | "yes"))
 }
 
-/// Files on this disk: what is not complete has the ending `.part`.
-struct Store {
-    root: PathBuf,
-    entries: Vec<Entry>,
-    kept: Vec<u64>,
-    block: Vec<u8>,
-    block_at: Option<(u32, u64)>,
-    /// Everything is left aside until this block comes anew.
-    waits_for: Option<(u32, u64)>,
-    open: Option<(u32, File)>,
-    progress: Progress,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-impl Store {
-    fn open(root: &Path, entries: Vec<Entry>) -> Result<Self, End> {
-        let mut store = Self {
-            root: root.to_owned(),
-            kept: vec![0; entries.len()],
-            progress: Progress::new(entries.iter().map(|entry| entry.size).sum(), 0),
-            entries,
-            block: Vec::with_capacity(BLOCK),
-            block_at: None,
-            waits_for: None,
-            open: None,
-        };
-        for index in 0..store.entries.len() {
-            store.prepare(index)?;
-        }
-        store.progress = Progress::new(store.entries.iter().map(|entry| entry.size).sum(), store.kept.iter().sum());
-        Ok(store)
+    fn offer(id: &str, path: &str, size: u64) -> Offer {
+        Offer { id: id.to_owned(), entries: vec![Entry { path: path.to_owned(), size, changed: 7 }] }
     }
 
-    /// Finds what is there of an entry, and finishes what needs no data.
-    fn prepare(&mut self, index: usize) -> Result<(), End> {
-        let Some(entry) = self.entries.get(index).cloned() else { return Ok(()) };
-        if entry.path.ends_with('/') {
-            return Ok(std::fs::create_dir_all(self.root.join(&entry.path))?);
-        }
-        let whole = self.root.join(&entry.path);
-        if let Some(folder) = whole.parent() {
-            std::fs::create_dir_all(folder)?;
-        }
-        // A link could lead elsewhere.
-        if whole.symlink_metadata().is_ok_and(|meta| !meta.is_file() || meta.len() != entry.size) {
-            let why =
-                format!("{} is there already and is something else; choose another folder with --to", whole.display());
-            return Err(End::Over(why));
-        }
-        let there = whole.is_file();
-        let part = self.part(&entry);
-        let length = part.metadata().map_or(0, |meta| meta.len()).min(entry.size);
-        let kept = if there { entry.size } else { length - length % BLOCK as u64 };
-        if let Some(place) = self.kept.get_mut(index) {
-            *place = kept;
-        }
-        if entry.size == 0 && !there {
-            File::create(&whole)?;
-        }
-        Ok(())
+    fn nobody_is_asked(_: &[Entry]) -> Result<bool, End> {
+        panic!("there was a question")
     }
 
-    fn part(&self, entry: &Entry) -> PathBuf {
-        self.root.join(format!("{}.part", entry.path))
+    #[test]
+    fn the_same_offer_goes_on_without_a_question() {
+        let mut agreed = None;
+        assert!(agree(&mut agreed, &offer("id", "a", 5), |_| Ok(true)).is_ok());
+        assert!(agree(&mut agreed, &offer("id", "a", 5), nobody_is_asked).is_ok());
     }
 
-    fn from(&self) -> Vec<i64> {
-        self.kept.iter().map(|kept| i64::try_from(*kept).unwrap_or_default()).collect()
-    }
-
-    fn is_complete(&self) -> bool {
-        self.entries.iter().zip(&self.kept).all(|(entry, kept)| *kept == entry.size)
-    }
-
-    /// A frame; what is answered.
-    fn take(&mut self, frame: Frame<'_>) -> Result<Option<Control>, End> {
-        let odd = || End::Over("the sender sent what was not asked for".to_owned());
-        if let Some(wanted) = self.waits_for {
-            match frame {
-                Frame::Data { entry, from, .. } if (entry, from) == wanted => self.waits_for = None,
-                _ => return Ok(None),
-            }
-        }
-        match frame {
-            Frame::Data { entry, from, data } => {
-                let size = self.entries.get(entry as usize).ok_or_else(odd)?.size;
-                let kept = self.kept.get(entry as usize).copied().unwrap_or_default();
-                if self.block.is_empty() {
-                    self.block_at = Some((entry, from));
-                }
-                let (of, at) = self.block_at.ok_or_else(odd)?;
-                let in_order = of == entry && at == kept && at + self.block.len() as u64 == from;
-                let fits = self.block.len() + data.len() <= BLOCK && from + data.len() as u64 <= size;
-                if !in_order || !fits {
-                    return Err(odd());
-                }
-                self.block.extend_from_slice(data);
-                Ok(None)
-            }
-            Frame::Block { entry, digest: theirs, .. } => self.keep(entry, theirs).map(Some),
+    #[test]
+    fn a_yes_is_for_one_offer_only() {
+        for other in [offer("other", "a", 5), offer("id", "b", 5), offer("id", "a", 6)] {
+            let mut agreed = Some(offer("id", "a", 5));
+            let why = agree(&mut agreed, &other, nobody_is_asked).unwrap_err();
+            assert_eq!(why.to_string(), "The sender offers something else now; ask for a new code.");
+            assert_eq!(agreed, Some(offer("id", "a", 5)));
         }
     }
 
-    /// A block is whole: it is written if it is what the sender read.
-    fn keep(&mut self, number: u32, theirs: &[u8; 32]) -> Result<Control, End> {
-        let kept = self.kept.get(number as usize).copied().unwrap_or_default();
-        let ours = digest(&SHA256, &self.block);
-        let right = self.block_at == Some((number, kept)) && ours.as_ref() == theirs;
-        if !right {
-            self.block.clear();
-            self.waits_for = Some((number, kept));
-            return Ok(Control::Again { entry: number, from: kept });
-        }
-        let Some(entry) = self.entries.get(number as usize).cloned() else {
-            return Err(End::Over("the sender sent what was not asked for".to_owned()));
-        };
-        if self.open.as_ref().is_none_or(|(open, _)| *open != number) {
-            let part = self.part(&entry);
-            let file = OpenOptions::new().write(true).create(true).truncate(false).open(part)?;
-            self.open = Some((number, file));
-        }
-        if let Some((_, file)) = &self.open {
-            file.write_all_at(&self.block, kept)?;
-        }
-        let bytes = kept + self.block.len() as u64;
-        self.block.clear();
-        if let Some(place) = self.kept.get_mut(number as usize) {
-            *place = bytes;
-        }
-        if bytes == entry.size {
-            self.finish(&entry)?;
-        }
-        self.progress.show(self.kept.iter().sum());
-        Ok(Control::Kept { entry: number, bytes })
-    }
-
-    fn finish(&mut self, entry: &Entry) -> Result<(), End> {
-        if let Some((_, file)) = self.open.take() {
-            file.set_len(entry.size)?;
-            file.sync_all()?;
-        }
-        Ok(std::fs::rename(self.part(entry), self.root.join(&entry.path))?)
+    #[test]
+    fn a_no_is_not_kept() {
+        let mut agreed = None;
+        assert!(agree(&mut agreed, &offer("id", "a", 5), |_| Ok(false)).is_err());
+        assert_eq!(agreed, None);
     }
 }

@@ -2,11 +2,10 @@
 
 use super::pipe::{Came, Pipe, address};
 use super::progress::{Progress, bytes};
-use super::{AGAIN, End, block_on};
+use super::{AGAIN, End, block_on, mark};
 use crate::Failure;
 use crate::cli::Send;
 use aws_lc_rs::digest::{SHA256, digest};
-use std::fmt::Write as _;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -74,10 +73,7 @@ fn walk(path: &Path, name: &str, found: &mut Vec<(Entry, PathBuf)>) -> Result<()
 fn id_of(entries: &[Entry]) -> String {
     let all: Vec<_> = entries.iter().map(|entry| (&entry.path, entry.size, entry.changed)).collect();
     let text = serde_json::to_string(&all).unwrap_or_default();
-    digest(&SHA256, text.as_bytes()).as_ref().iter().take(16).fold(String::new(), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    mark(&text, 16)
 }
 
 /// Keeps the code, and delivers to whoever comes.
