@@ -22,6 +22,7 @@ export { TandemError, type ErrorCode } from "./errors.js";
 export {
   ReceiveSession,
   SendSession,
+  digestOfOffer,
   type Delivery,
   type ReceiveState,
   type TransferOptions,

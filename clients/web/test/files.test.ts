@@ -270,6 +270,10 @@ describe("what comes from elsewhere", () => {
       [{ ...entry, size: -1 }],
       [{ ...entry, size: 1.5 }],
       [entry, { ...entry, path: "A" }],
+      [
+        { ...entry, size: 2 ** 52 },
+        { ...entry, path: "b", size: 2 ** 52 },
+      ],
       Array(10_001).fill(entry),
     ]) {
       expect(() => checkEntries(entries)).toThrow();

@@ -4,6 +4,7 @@ import {
   MemorySink,
   PrivateSink,
   ReceiveSession,
+  digestOfOffer,
   type Entry,
   type Offer,
   type ReceiveState,
@@ -27,6 +28,8 @@ interface Ready {
   url: string;
 }
 
+const agreement = async (code: string, offer: Offer) => `${code} ${await digestOfOffer(offer)}`;
+
 function download(url: string, path: string): void {
   const link = Object.assign(document.createElement("a"), { href: url, download: path.split("/").at(-1) ?? path });
   document.body.append(link);
@@ -37,6 +40,7 @@ function download(url: string, path: string): void {
 export function ReceivePanel({ code }: { code: string }) {
   const [session, setSession] = useState<ReceiveSession | null>(null);
   useEffect(() => {
+    void PrivateSink.clean().catch(() => undefined);
     const opened = new ReceiveSession(options(), code);
     setSession(opened);
     return () => opened.close();
@@ -63,17 +67,23 @@ function Receiving({ session, code }: { session: ReceiveSession; code: string })
     setReady((before) => [...before, { entry, url }]);
     download(url, entry.path);
   };
-  const accept = () => {
-    sessionStorage.setItem(ACCEPTED, code);
-    session.accept(PrivateSink.isSupported() ? new PrivateSink(done) : new MemorySink(done));
+  const accept = async (offer: Offer) => {
+    sessionStorage.setItem(ACCEPTED, await agreement(code, offer));
+    session.accept((await PrivateSink.isUsable()) ? new PrivateSink(done) : new MemorySink(done));
   };
   const toFolder = async () => {
     const folder = await pickFolder?.({ mode: "readwrite" }).catch(() => null);
     if (folder) session.accept(new FolderSink(folder));
   };
   useEffect(() => {
-    if (state.status === "offered" && sessionStorage.getItem(ACCEPTED) === code) accept();
-  });
+    if (state.status === "done" || state.status === "ended") sessionStorage.removeItem(ACCEPTED);
+    if (state.status !== "offered" || !sessionStorage.getItem(ACCEPTED)) return;
+    // What was accepted before goes on; anything else is asked about.
+    const { offer } = state;
+    void agreement(code, offer).then((text) => {
+      if (sessionStorage.getItem(ACCEPTED) === text) void accept(offer);
+    });
+  }, [state.status]); // eslint-disable-line
 
   return (
     <div
@@ -87,7 +97,7 @@ function Receiving({ session, code }: { session: ReceiveSession; code: string })
         <>
           <Listed offer={state.offer} />
           <div className="channel-row">
-            <button className="button primary" onClick={accept}>
+            <button className="button primary" onClick={() => void accept(state.offer)}>
               <Icon name="down" size={18} /> Save
             </button>
             {pickFolder && (

@@ -316,7 +316,8 @@ export class DirectCall {
   /** Everybody is reached directly by everything we send. */
   #isDirect(): boolean {
     const others = this.#others();
-    return others.length > 0 && others.every((identity) => this.#peers.get(identity)?.hearsUs) && this.#wanted();
+    const reached = (peer: Peer | undefined) => peer?.hearsUs && peer.link?.state === "connected";
+    return others.length > 0 && others.every((identity) => reached(this.#peers.get(identity))) && this.#wanted();
   }
 
   /** Gives each track to the links, and to the node unless everybody has it directly. */
@@ -335,7 +336,7 @@ export class DirectCall {
 
   #publishState(wanted: boolean): void {
     const peers = [...this.#peers.values()];
-    const direct = this.#isDirect() && peers.every(({ link }) => link?.state === "connected");
+    const direct = this.#isDirect();
     const next: DirectState = {
       path: !direct ? "server" : peers.some(({ relayed: { ours, theirs } }) => ours || theirs) ? "relay" : "direct",
       connecting: wanted && !direct,

@@ -32,6 +32,14 @@ const SEARCH_MS = 8000;
 const kindOf = (source: DirectSource) =>
   source === "microphone" || source === "screen_share_audio" ? "audio" : "video";
 
+/** The one certificate that a description names; null when there are several, or none. */
+export function fingerprintOf(sdp: string): string | null {
+  const all = [...sdp.matchAll(/^a=fingerprint:(.+?)\s*$/gim)].map(([, value]) => value?.toUpperCase() ?? "");
+  const [first = ""] = all;
+  const [, print] = /^SHA-256 ([0-9A-F:]{95})$/.exec(first) ?? [];
+  return print && all.every((value) => value === first) ? print : null;
+}
+
 /**
  * One peer connection between two people. It has a line for each source from the start, so that
  * nothing is negotiated again when cameras and screens come and go.
@@ -43,6 +51,8 @@ export class DirectLink {
   readonly #early: RTCIceCandidateInit[] = [];
   #state: LinkState = "connecting";
   #searches = 1;
+  /** The other side's certificate, from its first description on. */
+  #theirs: string | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** Negotiation steps, one after the other. */
   #work: Promise<void> = Promise.resolve();
@@ -94,6 +104,7 @@ export class DirectLink {
         return this.#do(() => this.#answer(message.sdp));
       case "answer":
         return this.#do(async () => {
+          this.#checkCertificate(message.sdp);
           await this.#pc.setRemoteDescription({ type: "answer", sdp: message.sdp });
           await this.#addEarly();
         });
@@ -109,8 +120,7 @@ export class DirectLink {
 
   /** Certificate fingerprints of both sides, in the same order on both; null before they are known. */
   fingerprints(): [string, string] | null {
-    const read = (sdp: string | undefined) => /a=fingerprint:sha-256 ([0-9A-F:]+)/i.exec(sdp ?? "")?.[1]?.toUpperCase();
-    const [ours, theirs] = [read(this.#pc.localDescription?.sdp), read(this.#pc.remoteDescription?.sdp)];
+    const [ours, theirs] = [fingerprintOf(this.#pc.localDescription?.sdp ?? ""), this.#theirs];
     if (!ours || !theirs) return null;
     return ours < theirs ? [ours, theirs] : [theirs, ours];
   }
@@ -133,6 +143,17 @@ export class DirectLink {
     this.#pc.close();
   }
 
+  /**
+   * Browsers accept any of several fingerprints, and other ones later. Then the words that people
+   * compare could stand for a certificate that is not in use, or be sought out after the fact.
+   */
+  #checkCertificate(sdp: string): void {
+    const fingerprint = fingerprintOf(sdp);
+    if (!fingerprint || (this.#theirs && this.#theirs !== fingerprint))
+      throw new Error("the other side changes its certificate");
+    this.#theirs = fingerprint;
+  }
+
   #transceiver(source: DirectSource): RTCRtpTransceiver | undefined {
     return this.#pc.getTransceivers()[SOURCES.indexOf(source)];
   }
@@ -143,6 +164,7 @@ export class DirectLink {
   }
 
   async #answer(sdp: string): Promise<void> {
+    this.#checkCertificate(sdp);
     await this.#pc.setRemoteDescription({ type: "offer", sdp });
     for (const source of SOURCES) {
       const transceiver = this.#transceiver(source);
@@ -165,8 +187,11 @@ export class DirectLink {
       clearTimeout(this.#timer);
       this.#searches = 0;
       this.#set("connected");
-    } else if (connectionState === "disconnected") this.#giveTime(PATIENCE_MS);
-    else if (connectionState === "failed") this.#searchAgain();
+    } else if (connectionState === "disconnected") {
+      // Nobody waits in silence: until the path is there again, media takes the other way.
+      this.#set("connecting");
+      this.#giveTime(PATIENCE_MS);
+    } else if (connectionState === "failed") this.#searchAgain();
   }
 
   /** Looks for another path when this one is not there in time. */

@@ -19,7 +19,11 @@ radio rain raven ribbon river robin rocket saddle sailor salmon scarf shadow sil
   .trim()
   .split(/\s+/);
 
-/** How many words a phrase has: 48 bits, more than anybody can try out while two people say hello. */
+/**
+ * How many words a phrase has: 48 bits. Whoever sits in between must show one of the two a certificate
+ * before the other one's is known, and cannot change it later (`DirectLink` does not let it). So the
+ * last one has to fit a phrase that is fixed, while two people say hello; it cannot be sought in pairs.
+ */
 const LENGTH = 6;
 
 /**

@@ -10,6 +10,8 @@ export interface Sink {
   write(id: string, entry: Entry, from: number, data: Uint8Array<ArrayBuffer>): Promise<void>;
   /** The entry is complete. */
   finish(id: string, entry: Entry): Promise<void>;
+  /** Nothing more comes; what is held is let go. */
+  close?(): void;
 }
 
 export interface ReceiverListeners {
@@ -64,10 +66,23 @@ export class Receiver {
     this.#pipe = pipe;
   }
 
+  /** What is offered is not taken, and this is why. */
+  refuse(error: TandemError): void {
+    this.#fail(error);
+  }
+
   /** Takes the offer, or some entries of it, from where an earlier attempt ended. */
   async accept(sink: Sink, wanted: (entry: Entry) => boolean = () => true): Promise<void> {
     const offer = this.#offer;
     if (!offer) return;
+    try {
+      await this.#begin(offer, sink, wanted);
+    } catch (thrown) {
+      this.#fail(thrown);
+    }
+  }
+
+  async #begin(offer: Offer, sink: Sink, wanted: (entry: Entry) => boolean): Promise<void> {
     this.#sink = sink;
     this.#wanted = offer.entries.map(wanted);
     this.#kept = await Promise.all(
@@ -124,11 +139,16 @@ export class Receiver {
         if (message instanceof Uint8Array) await this.#data(message);
         else this.#control(message);
       } catch (thrown) {
-        const error = thrown instanceof TandemError ? thrown : writeError(thrown);
-        this.#say({ type: "cancel", reason: error.message });
-        this.#end(error);
+        this.#fail(thrown);
       }
     });
+  }
+
+  /** Both sides hear of it. */
+  #fail(thrown: unknown): void {
+    const error = thrown instanceof TandemError ? thrown : writeError(thrown);
+    this.#say({ type: "cancel", reason: error.message });
+    this.#end(error);
   }
 
   #control(message: Control): void {
@@ -222,7 +242,11 @@ export class Receiver {
 }
 
 function writeError(thrown: unknown): TandemError {
-  const full = thrown instanceof DOMException && thrown.name === "QuotaExceededError";
-  const message = full ? "There is no room left for the files." : "A file could not be written.";
-  return new TandemError(full ? "limit_exceeded" : "internal", message, { cause: thrown });
+  const { name } = thrown instanceof DOMException ? thrown : new Error();
+  const options = { cause: thrown, retryable: false };
+  if (name === "QuotaExceededError")
+    return new TandemError("limit_exceeded", "There is no room left for the files.", options);
+  if (name === "NoModificationAllowedError")
+    return new TandemError("busy", "Another tab is receiving these files; close it and load this page again.", options);
+  return new TandemError("internal", "A file could not be written; load this page again to try once more.", options);
 }

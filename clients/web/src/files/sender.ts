@@ -17,6 +17,10 @@ interface Block {
   digest: Uint8Array;
 }
 
+/** What is offered, as it is sent. */
+export const offerText = (id: string, entries: readonly Entry[]): string =>
+  JSON.stringify({ type: "offer", id, entries: [...entries] } satisfies Control);
+
 /** Sends one offer to one receiver over one pipe. */
 export class Sender {
   readonly #pipe: Pipe;
@@ -44,6 +48,8 @@ export class Sender {
     entries: readonly Entry[],
     sources: readonly Source[],
     listeners: SenderListeners = {},
+    /** The offer goes through this one: a long list does not fit into one message of a data channel. */
+    first: Pipe = pipe,
   ) {
     this.#pipe = pipe;
     this.#entries = entries;
@@ -53,7 +59,7 @@ export class Sender {
     this.#kept = entries.map(() => 0);
     this.#wanted = entries.map(() => true);
     this.#over = new Promise((done, fail) => (this.#settle = [done, fail]));
-    this.#say({ type: "offer", id, entries: [...entries] });
+    first.send(offerText(id, entries));
   }
 
   /** Resolves when everything has arrived; rejects when the transfer ends before. */

@@ -3,13 +3,15 @@ import { Search } from "./direct.js";
 import { SocketPipe, type Pipe } from "./pipe.js";
 import type { Progress } from "./progress.js";
 import { Receiver, type Offer, type Sink } from "./receiver.js";
-import { Sender, type Source } from "./sender.js";
-import { readControl, VERSION, type Control, type Entry } from "./wire.js";
+import { offerText, Sender, type SenderListeners, type Source } from "./sender.js";
+import { hex, readControl, VERSION, type Control, type Entry } from "./wire.js";
 
 /** How often a side says that it lives, while nothing else goes through the pipe. */
 const ALIVE_MS = 30_000;
 /** Waits before a lost connection is made again. */
 const AGAIN_MS = [300, 1000, 2000, 4000, 8000];
+/** The node takes no longer message. */
+const OFFER_BYTES = 1024 * 1024;
 /** The node closes with these. */
 const NO_SUCH_CODE = 4404;
 
@@ -73,6 +75,10 @@ export class SendSession {
   /** Resolves when there is a code. */
   async open(): Promise<string> {
     this.#id = await idOf(this.entries);
+    if (new TextEncoder().encode(offerText(this.#id, this.entries)).length > OFFER_BYTES) {
+      const message = "These are too many files for one offer; send fewer at a time, or pack them into one file.";
+      throw new TandemError("limit_exceeded", message);
+    }
     await this.#connect(0);
     return this.#code;
   }
@@ -146,12 +152,12 @@ export class SendSession {
     const alive = setInterval(() => say(relayed, { type: "alive" }), ALIVE_MS);
     let sender: Sender | null = null;
     let search: Search | null = null;
-    let isDirect = false;
+    let pipe: Pipe = relayed;
     const greeted = new Promise<boolean>((done, fail) => {
       relayed.onClose = (reason) => {
         fail(new TandemError("connection_lost", reason || "The receiver has gone."));
         // A direct way outlives the one through the node.
-        if (!isDirect) sender?.lost();
+        if (pipe === relayed) sender?.lost();
       };
       relayed.listen((message) => {
         if (typeof message !== "string") return;
@@ -165,13 +171,13 @@ export class SendSession {
     try {
       const direct = (await greeted) && canBeDirect(this.#options);
       if (direct) search = new Search(relayed, true, (await this.#options.iceServers?.()) ?? []);
-      const pipe: Pipe = (await search?.found) ?? relayed;
-      isDirect = pipe !== relayed;
+      pipe = (await search?.found) ?? relayed;
       update({ kind: pipe.kind, state: "asking" });
-      sender = new Sender(pipe, this.#id, this.entries, this.#sources, {
+      const listeners: SenderListeners = {
         onProgress: (progress) => update({ progress, state: "sending" }),
         onPaused: (paused) => update({ paused }),
-      });
+      };
+      sender = new Sender(pipe, this.#id, this.entries, this.#sources, listeners, relayed);
       const ours = sender;
       this.#senders.set(number, ours);
       if (pipe !== relayed) {
@@ -181,9 +187,9 @@ export class SendSession {
       await ours.done;
       // What was said last must arrive before the way closes.
       await new Promise((done) => setTimeout(done, 300));
-      if (pipe !== relayed) pipe.close();
     } finally {
       clearInterval(alive);
+      if (pipe !== relayed) pipe.close();
       relayed.close();
     }
   }
@@ -209,7 +215,7 @@ export class ReceiveSession {
   readonly #code: string;
   readonly #listeners = new Set<() => void>();
   #state: ReceiveState = { status: "connecting" };
-  #accepted: { sink: Sink; wanted: (entry: Entry) => boolean } | null = null;
+  #accepted: { sink: Sink; wanted: (entry: Entry) => boolean; offer: string } | null = null;
   #receiver: Receiver | null = null;
   #relayed: SocketPipe | null = null;
   #closed = false;
@@ -231,7 +237,8 @@ export class ReceiveSession {
 
   /** Takes all or some of it. Kept for when the connection is made again. */
   accept(sink: Sink, wanted: (entry: Entry) => boolean = () => true): void {
-    this.#accepted = { sink, wanted };
+    if (this.#state.status !== "offered") return;
+    this.#accepted = { sink, wanted, offer: what(this.#state.offer) };
     void this.#receiver?.accept(sink, wanted);
   }
 
@@ -252,9 +259,10 @@ export class ReceiveSession {
   close(): void {
     this.#closed = true;
     this.#relayed?.close();
+    this.#accepted?.sink.close?.();
   }
 
-  async #run(): Promise<void> {
+  async #tryOn(): Promise<void> {
     let offer: Offer | null = null;
     for (let attempt = 0; !this.#closed; attempt += 1) {
       try {
@@ -273,6 +281,12 @@ export class ReceiveSession {
         await new Promise((done) => setTimeout(done, AGAIN_MS[Math.min(attempt, AGAIN_MS.length - 1)]));
       }
     }
+  }
+
+  /** Until it is done, or nothing more can be done. */
+  async #run(): Promise<void> {
+    await this.#tryOn();
+    this.#accepted?.sink.close?.();
   }
 
   async #attempt(offered: (offer: Offer) => void): Promise<void> {
@@ -296,7 +310,10 @@ export class ReceiveSession {
       },
     });
     this.#receiver = receiver;
-    relayed.onClose = (reason, code) => pipe === relayed && receiver.lost(reason, code === NO_SUCH_CODE);
+    let isOffered = false;
+    // A direct way outlives the one through the node, but the offer comes through the node.
+    relayed.onClose = (reason, code) =>
+      (pipe === relayed || !isOffered) && receiver.lost(reason, code === NO_SUCH_CODE);
     const direct = canBeDirect(this.#options);
     const iceServers = direct ? ((await this.#options.iceServers?.()) ?? []) : [];
     relayed.listen((message) => {
@@ -311,8 +328,11 @@ export class ReceiveSession {
     try {
       await Promise.race([receiver.offer, receiver.done]);
       const offer = await receiver.offer;
+      isOffered = true;
       offered(offer);
-      if (this.#accepted) await receiver.accept(this.#accepted.sink, this.#accepted.wanted);
+      // A yes was for what was on offer then, not for whatever comes under this code.
+      if (this.#accepted && this.#accepted.offer !== what(offer)) receiver.refuse(somethingElse());
+      else if (this.#accepted) await receiver.accept(this.#accepted.sink, this.#accepted.wanted);
       else this.#set({ status: "offered", offer });
       await receiver.done;
       await new Promise((done) => setTimeout(done, 300));
@@ -345,9 +365,16 @@ function say(pipe: Pipe, message: Control): void {
   pipe.send(JSON.stringify(message));
 }
 
+/** What a person has agreed to: whoever offers under the same code later must offer the same. */
+const what = ({ id, entries }: Offer) => JSON.stringify([id, entries]);
+
+/** The same of the same offer, to know it again after a reload. */
+export const digestOfOffer = (offer: Offer): Promise<string> => hex(what(offer));
+
+const somethingElse = () =>
+  new TandemError("not_allowed", "The sender offers something else now; nothing of it was taken. Ask for a new code.");
+
 /** The same files have the same id, so that what is there of them is found again after a reload. */
 async function idOf(entries: readonly Entry[]): Promise<string> {
-  const text = JSON.stringify(entries.map(({ path, size, changed }) => [path, size, changed]));
-  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
-  return [...new Uint8Array(digest.slice(0, 16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return (await hex(JSON.stringify(entries.map(({ path, size, changed }) => [path, size, changed])))).slice(0, 32);
 }

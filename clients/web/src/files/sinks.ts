@@ -1,6 +1,9 @@
 import type { DiskAnswer, DiskAsk } from "./disk-worker.js";
 import type { Sink } from "./receiver.js";
-import type { Entry } from "./wire.js";
+import { hex, type Entry } from "./wire.js";
+
+/** What earlier transfers left behind may go on, or be saved, for so long. */
+const KEPT_MS = 24 * 3_600_000;
 
 /** A folder of the browser's own, on the disk; files are handed out of it when they are complete. */
 export class PrivateSink implements Sink {
@@ -8,6 +11,7 @@ export class PrivateSink implements Sink {
   readonly #disk = new Worker(new URL("./disk-worker.js", import.meta.url), { type: "module" });
   readonly #waiting = new Map<number, [(size: number) => void, (error: Error) => void]>();
   #number = 0;
+  #isClosed = false;
 
   /** @param done is given each file when it is complete; it is read from the disk, not from memory. */
   constructor(done: (entry: Entry, file: File) => void) {
@@ -18,6 +22,17 @@ export class PrivateSink implements Sink {
       if ("size" in data) resolve?.(data.size);
       else reject?.(new DOMException(data.error, data.error));
     });
+  }
+
+  /** Whether there is such a folder; a private window may have none. */
+  static async isUsable(): Promise<boolean> {
+    return (
+      PrivateSink.isSupported() &&
+      (await transfers().then(
+        () => true,
+        () => false,
+      ))
+    );
   }
 
   static isSupported(): boolean {
@@ -38,20 +53,35 @@ export class PrivateSink implements Sink {
     if (entry.path.endsWith("/")) return;
     await this.#ask(id, entry, { what: "finish" });
     const folder = await (await transfers()).getDirectoryHandle(id);
-    this.#done(entry, await (await folder.getFileHandle(nameOf(entry))).getFile());
+    const file = await (await folder.getFileHandle(await nameOf(entry))).getFile();
+    if (file.size !== entry.size) throw new DOMException("Somebody else wrote it.", "InvalidStateError");
+    this.#done(entry, file);
   }
 
-  /** Removes what earlier transfers left behind, but for one. */
-  static async clean(keep?: string): Promise<void> {
-    const folder = await transfers();
-    for await (const name of (folder as unknown as { keys(): AsyncIterable<string> }).keys()) {
-      if (name !== keep) await folder.removeEntry(name, { recursive: true }).catch(() => undefined);
+  /** Another page may have the files from now on. */
+  close(): void {
+    this.#isClosed = true;
+    this.#disk.terminate();
+    for (const [, fail] of this.#waiting.values()) fail(new DOMException("The transfer is over.", "AbortError"));
+    this.#waiting.clear();
+  }
+
+  /** Removes what transfers of other days left behind. What a page has open stays. */
+  static async clean(now = Date.now()): Promise<void> {
+    const all = await transfers();
+    for await (const folder of valuesOf(all)) {
+      let newest = 0;
+      for await (const file of valuesOf(folder as FileSystemDirectoryHandle))
+        newest = Math.max(newest, (await (file as FileSystemFileHandle).getFile()).lastModified);
+      if (now - newest > KEPT_MS) await all.removeEntry(folder.name, { recursive: true }).catch(() => undefined);
     }
   }
 
-  #ask(folder: string, entry: Entry, what: Asked): Promise<number> {
+  async #ask(folder: string, entry: Entry, what: Asked): Promise<number> {
+    const name = await nameOf(entry);
+    if (this.#isClosed) throw new DOMException("The transfer is over.", "AbortError");
     this.#number += 1;
-    const ask = { number: this.#number, folder, name: nameOf(entry), ...what } as DiskAsk;
+    const ask = { number: this.#number, folder, name, ...what } as DiskAsk;
     return new Promise((resolve, reject) => {
       this.#waiting.set(ask.number, [resolve, reject]);
       this.#disk.postMessage(ask, ask.what === "write" ? [ask.data.buffer] : []);
@@ -61,51 +91,88 @@ export class PrivateSink implements Sink {
 
 type Asked = { what: "size" } | { what: "write"; from: number; data: Uint8Array<ArrayBuffer> } | { what: "finish" };
 
-/** One folder for all: paths become names. */
-const nameOf = ({ path }: Entry) => encodeURIComponent(path).slice(-200);
+/** One folder for all: paths become names, and no two the same, however long they are. */
+const nameOf = ({ path }: Entry) => hex(path);
+
+const valuesOf = (folder: FileSystemDirectoryHandle) =>
+  (folder as unknown as { values(): AsyncIterable<FileSystemHandle> }).values();
 
 async function transfers(): Promise<FileSystemDirectoryHandle> {
   return (await navigator.storage.getDirectory()).getDirectoryHandle("tandem-transfers", { create: true });
 }
 
-/** A folder that the person has chosen. */
+/** A folder that the person has chosen. What is there already stays as it is. */
 export class FolderSink implements Sink {
   readonly #root: FileSystemDirectoryHandle;
   /** What is written shows in the folder when the file is closed; that copies it, so it is done once. */
-  readonly #open = new Map<string, FileSystemWritableFileStream>();
+  readonly #open = new Map<string, { writable: FileSystemWritableFileStream; bytes: number }>();
+  readonly #finished = new Set<string>();
 
   constructor(root: FileSystemDirectoryHandle) {
     this.#root = root;
   }
 
-  async has(_: string, entry: Entry): Promise<number> {
+  async has(id: string, entry: Entry): Promise<number> {
     if (entry.path.endsWith("/")) return 0;
-    const file = await (await this.#handle(`${entry.path}.part`, false).catch(() => null))?.getFile();
+    if (this.#finished.has(entry.path)) return entry.size;
+    const open = this.#open.get(entry.path);
+    if (open) return open.bytes;
+    const file = await (await this.#handle(partOf(id, entry), false).catch(() => null))?.getFile();
     return file?.size ?? 0;
   }
 
-  async write(_: string, entry: Entry, from: number, data: Uint8Array<ArrayBuffer>): Promise<void> {
-    let writable = this.#open.get(entry.path);
-    if (!writable) {
-      writable = await (await this.#handle(`${entry.path}.part`, true)).createWritable({ keepExistingData: true });
-      this.#open.set(entry.path, writable);
+  async write(id: string, entry: Entry, from: number, data: Uint8Array<ArrayBuffer>): Promise<void> {
+    let open = this.#open.get(entry.path);
+    if (!open) {
+      const part = await this.#handle(partOf(id, entry), true);
+      open = { writable: await part.createWritable({ keepExistingData: true }), bytes: from };
+      this.#open.set(entry.path, open);
     }
-    await writable.write({ type: "write", position: from, data });
+    await open.writable.write({ type: "write", position: from, data });
+    open.bytes = from + data.length;
   }
 
-  async finish(_: string, entry: Entry): Promise<void> {
+  async finish(id: string, entry: Entry): Promise<void> {
+    if (this.#finished.has(entry.path)) return;
     if (entry.path.endsWith("/")) {
       await this.#folder(entry.path.split("/").filter(Boolean), true);
       return;
     }
-    await this.#open.get(entry.path)?.close();
+    await this.#open.get(entry.path)?.writable.close();
     this.#open.delete(entry.path);
-    const part = await this.#handle(`${entry.path}.part`, true);
-    const name = entry.path.split("/").at(-1) ?? entry.path;
+    await this.#name(await this.#handle(partOf(id, entry), true), partOf(id, entry), await this.#freePath(entry.path));
+    this.#finished.add(entry.path);
+  }
+
+  close(): void {
+    // What was written of files that are not complete shows as parts, and another attempt goes on there.
+    for (const { writable } of this.#open.values()) writable.close().catch(() => undefined);
+    this.#open.clear();
+  }
+
+  async #name(part: FileSystemFileHandle, partPath: string, path: string): Promise<void> {
+    const name = path.split("/").at(-1) ?? path;
     if ("move" in part) return (part as FileSystemFileHandle & { move(name: string): Promise<void> }).move(name);
     // Where files cannot be renamed, they are copied.
-    const whole = await this.#handle(entry.path, true);
+    const whole = await this.#handle(path, true);
     await (await (part as FileSystemFileHandle).getFile()).stream().pipeTo(await whole.createWritable());
+    const parts = partPath.split("/");
+    await (await this.#folder(parts.slice(0, -1), false)).removeEntry(parts.at(-1) ?? partPath);
+  }
+
+  /** The path itself, or the first with a number that nobody has: `photo (2).jpg`. */
+  async #freePath(path: string): Promise<string> {
+    const [, stem = path, ending = ""] = /^(.*?[^/])(\.[^./]+)?$/.exec(path) ?? [];
+    for (let number = 1; ; number += 1) {
+      const free = number === 1 ? path : `${stem} (${number})${ending}`;
+      try {
+        await this.#handle(free, false);
+      } catch (thrown) {
+        if (thrown instanceof DOMException && thrown.name === "NotFoundError") return free;
+        // A folder of that name is there.
+        if (!(thrown instanceof DOMException) || thrown.name !== "TypeMismatchError") throw thrown;
+      }
+    }
   }
 
   async #folder(parts: string[], create: boolean): Promise<FileSystemDirectoryHandle> {
@@ -120,6 +187,9 @@ export class FolderSink implements Sink {
     return (await this.#folder(parts, create)).getFileHandle(name, { create });
   }
 }
+
+/** Parts belong to one offer: what another one left is not taken for it. */
+const partOf = (id: string, { path }: Entry) => `${path}.${id.replace(/\W/g, "").slice(0, 8)}.part`;
 
 /** In memory, for small things and for browsers without a disk of their own. */
 export class MemorySink implements Sink {

@@ -130,13 +130,21 @@ export function safePath(path: string): string {
 export function checkEntries(entries: unknown): Entry[] {
   if (!Array.isArray(entries) || entries.length === 0 || entries.length > ENTRIES) throw nonsense();
   const seen = new Set<string>();
+  let total = 0;
   return entries.map((entry: Partial<Entry> | null) => {
     const { path, size, changed } = entry ?? {};
     const good = typeof path === "string" && isSafePath(path) && Number.isSafeInteger(size) && Number(size) >= 0;
-    if (!good || seen.has(path.toLowerCase())) throw nonsense();
+    total += Number(size);
+    if (!good || seen.has(path.toLowerCase()) || !Number.isSafeInteger(total)) throw nonsense();
     seen.add(path.toLowerCase());
     return { path, size: Number(size), changed: Number(changed) || 0 };
   });
+}
+
+/** SHA-256 of a text, in hexadecimal digits. */
+export async function hex(text: string): Promise<string> {
+  const digest = await digestOf(new TextEncoder().encode(text));
+  return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 export async function digestOf(data: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer>> {
