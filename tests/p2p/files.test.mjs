@@ -6,11 +6,11 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import WebSocket from 'ws';
 import { BROWSERS, startBrowsers } from '../lib/browsers.mjs';
 import { binary, startServer } from '../lib/server.mjs';
 import { until } from '../lib/wait.mjs';
 import { press, read } from './app.mjs';
+import { liar } from './liar.mjs';
 
 const MB = 1024 * 1024;
 const scratch = mkdtempSync(join(tmpdir(), 'tandem-files-'));
@@ -131,24 +131,16 @@ test('says in one sentence what is wrong', async () => {
 });
 
 test('a sender that lies, and paths that lead elsewhere, write nothing', async () => {
-  const control = new WebSocket(`${server.ws}/v1/transfer`);
-  const messages = [];
-  control.on('message', (data) => messages.push(JSON.parse(data)));
-  await until('a code', () => messages.length > 0);
-  const { code, secret } = messages.shift();
+  const sender = await liar(server.ws);
   for (const path of ['../outside', '/tmp/outside', 'a/../../outside', 'con', 'x\\y']) {
     const to = mkdtempSync(join(scratch, 'lies-'));
-    const receiver = tandem('receive', '--yes', '--to', to, code);
-    await until('the receiver', () => messages.length > 0);
-    const { peer } = messages.shift();
-    const pipe = new WebSocket(`${server.ws}/v1/transfer?${new URLSearchParams({ code, secret, peer })}`);
-    await new Promise((done) => pipe.on('open', done));
-    pipe.send(JSON.stringify({ type: 'hello', version: 1, direct: false }));
-    pipe.send(JSON.stringify({ type: 'offer', id: 'x', entries: [{ path, size: 5, changed: 0 }] }));
+    const receiver = tandem('receive', '--yes', '--to', to, sender.code);
+    const meeting = await sender.meet();
+    meeting.offer('x', path);
     expect(await receiver.over, path).toBe(1);
     expect(receiver.said(), path).toContain('does not speak');
-    pipe.terminate();
+    meeting.end();
   }
   expect(existsSync(join(scratch, 'outside'))).toBe(false);
-  control.terminate();
+  sender.end();
 });

@@ -4,11 +4,11 @@ import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import WebSocket from 'ws';
 import { BROWSERS, startBrowsers } from '../lib/browsers.mjs';
 import { binary, startServer } from '../lib/server.mjs';
 import { until } from '../lib/wait.mjs';
 import { press, read } from './app.mjs';
+import { liar } from './liar.mjs';
 
 const scratch = mkdtempSync(join(tmpdir(), 'tandem-offers-'));
 let server;
@@ -25,32 +25,6 @@ afterAll(async () => {
   await server?.stop();
   rmSync(scratch, { recursive: true, force: true });
 });
-
-/** A sender that says what a test wants. */
-async function liar() {
-  const control = new WebSocket(`${server.ws}/v1/transfer`);
-  const messages = [];
-  control.on('message', (data) => messages.push(JSON.parse(data)));
-  await until('a code', () => messages.length > 0);
-  const { code, secret } = messages.shift();
-  return {
-    code,
-    /** The next receiver, and what it says. */
-    async meet() {
-      await until('the receiver', () => messages.length > 0);
-      const pipe = new WebSocket(`${server.ws}/v1/transfer?${new URLSearchParams({ code, secret, peer: messages.shift().peer })}`);
-      const said = [];
-      pipe.on('message', (data) => said.push(JSON.parse(data)));
-      await new Promise((done) => pipe.on('open', done));
-      const say = (message) => pipe.send(JSON.stringify(message));
-      say({ type: 'hello', version: 1, direct: false });
-      const offer = (id, path) => say({ type: 'offer', id, entries: [{ path, size: 5, changed: 0 }] });
-      const heard = (...types) => until(types.join(' or '), () => said.some(({ type }) => types.includes(type)));
-      return { offer, heard, said, end: () => pipe.terminate() };
-    },
-    end: () => control.terminate(),
-  };
-}
 
 /** Says yes to one thing and is offered another under the same code; whether that was accepted. */
 async function changesItsMind(sender, id) {
@@ -69,7 +43,7 @@ async function changesItsMind(sender, id) {
 
 describe.each(['x', 'y'])('a yes is for what was offered then; the other offer says it is "%s"', (id) => {
   test('in a terminal', async () => {
-    const sender = await liar();
+    const sender = await liar(server.ws);
     const to = mkdtempSync(join(scratch, 'to-'));
     const child = spawn(binary(), ['receive', '--yes', '--to', to, sender.code], { env: { ...process.env, TANDEM_SERVER: server.http }, stdio: ['ignore', 'pipe', 'pipe'] });
     running.push(child);
@@ -84,7 +58,7 @@ describe.each(['x', 'y'])('a yes is for what was offered then; the other offer s
   });
 
   test.each(BROWSERS)('in a page of %s', async (kind) => {
-    const sender = await liar();
+    const sender = await liar(server.ws);
     const page = await browsers.open(kind, `${server.http}/files/${sender.code}`);
     const [accepted] = await Promise.all([changesItsMind(sender, id), press(page, 'Save')]);
     expect(accepted).toBe(false);

@@ -131,8 +131,8 @@ impl Topics {
         let Some(text) = publish.delivered(topic.members.len()).map(Bytes::from) else { return };
         self.seen.published += 1;
         // What names its receiver goes there alone, where we know it.
-        let one = publish.to.as_ref().and_then(|to| topic.names.get(to));
-        let to = one.unwrap_or(&topic.members);
+        let named = publish.to.as_ref().and_then(|to| topic.names.get(to));
+        let to = named.unwrap_or(&topic.members);
         self.seen.delivered += to.len() as u64;
         effects.extend(to.iter().map(|member| Effect::Send(*member, text.clone())));
     }

@@ -1,7 +1,5 @@
 //! Bringing the relay up.
 
-mod interfaces;
-
 use super::relays::{Place, RelaySockets};
 use super::run::{Accepting, FIXED_TOKENS, Loop, STREAMS, WAKER};
 use super::socket::{Buffers, Datagrams, Sender};
@@ -125,8 +123,8 @@ fn both(ip: IpAddr, port: u16) -> Result<(Datagrams, TcpListener, u16), TurnErro
 
 /// Every address this node has or is reached at.
 fn node_addresses(listen: &[IpAddr], relays: &[RelayAddress], own: &[SocketAddr]) -> Vec<IpAddr> {
-    let mut all = interfaces::addresses();
-    all.extend(listen);
+    let mut all = listen.to_vec();
+    all.extend(if_addrs::get_if_addrs().into_iter().flatten().map(|interface| interface.ip()));
     all.extend(relays.iter().flat_map(|relay| [relay.bind, relay.told]));
     all.extend(own.iter().map(SocketAddr::ip));
     all
@@ -191,4 +189,18 @@ fn spawn(options: TurnOptions, mut sockets: Listening) -> io::Result<TurnHandle>
     };
     std::thread::Builder::new().name("relay".to_owned()).spawn(move || relay().run())?;
     Ok(handle)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_knows_its_addresses() {
+        let found = node_addresses(&[], &[], &[]);
+        assert!(found.iter().any(IpAddr::is_loopback), "{found:?}");
+        if let Some(out) = crate::outward_address() {
+            assert!(found.contains(&out), "{out} is none of {found:?}");
+        }
+    }
 }
