@@ -66,11 +66,11 @@ function load(server, work) {
   return turnload(1, ['--server', `127.0.0.1:${server.port}`, '--user', 't', '--password', 't', '--pid', String(server.pid), ...work]);
 }
 
-/** The system calls alone, at the pace of `oneByOne`: no relay of one packet per call costs less on this machine. */
-const bound = (length, clients) => turnload(0, ['bound', '--clients', String(clients), '--size', String(length), '--pause-ms', '4']).cpu_us_per_packet;
+/** The system calls alone, at the pace of `oneByOne`, on the same cores (it chooses them itself): what any relay of one packet per call must pay here. */
+const bound = (length, clients) => turnload(undefined, ['bound', '--clients', String(clients), '--size', String(length), '--every-ms', '4']).cpu_us_per_packet;
 
 function turnload(core, work) {
-  const [program, args] = pin(core, join(BIN, 'turnload'), work);
+  const [program, args] = core === undefined ? [join(BIN, 'turnload'), work] : pin(core, join(BIN, 'turnload'), work);
   const { stdout, stderr } = spawnSync(program, args, { encoding: 'utf8', timeout: 120_000 });
   if (!stdout.startsWith('{')) throw new Error(stderr.slice(0, 300));
   return JSON.parse(stdout);

@@ -8,12 +8,15 @@
 //! ```
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic)] // a tool that stops when anything is odd
 
+#[cfg(target_os = "linux")]
 mod bound;
 mod client;
 #[path = "../chanload/process.rs"]
 #[allow(dead_code)]
 mod process;
 
+#[cfg(target_os = "linux")]
+use bound::{Bound, bound};
 use clap::{Args, Parser, Subcommand};
 use client::Client;
 use process::{cpu_ns, private_bytes};
@@ -47,18 +50,19 @@ enum Work {
         #[arg(long, default_value_t = 5000)]
         count: usize,
     },
-    /// The system calls of a relay and nothing else, one packet at a time
+    #[cfg(target_os = "linux")]
+    /// The system calls of a relay and nothing else, one packet at a time, the clients on another core
     Bound {
         #[arg(long, default_value_t = 100)]
         clients: usize,
         /// Bytes of a packet
         #[arg(long, default_value_t = 1200)]
         size: usize,
-        #[arg(long, default_value_t = 500)]
-        rounds: u64,
-        /// Rest between rounds: a relay that is not busy finds the caches cold
-        #[arg(long, default_value_t = 0)]
-        pause_ms: u64,
+        /// Milliseconds between two packets of a client
+        #[arg(long, default_value_t = 4)]
+        every_ms: u64,
+        #[arg(long, default_value_t = 6)]
+        seconds: u64,
     },
 }
 
@@ -88,9 +92,13 @@ fn main() {
     let result = match &cli.work {
         Work::Bursts(work) => bursts(&cli, work),
         Work::Allocations { count } => allocations(&cli, *count),
-        Work::Bound { clients, size, rounds, pause_ms } => {
-            bound::bound(*clients, *size, *rounds, Duration::from_millis(*pause_ms))
-        }
+        #[cfg(target_os = "linux")]
+        Work::Bound { clients, size, every_ms, seconds } => bound(&Bound {
+            clients: *clients,
+            size: *size,
+            every: Duration::from_millis(*every_ms),
+            lasts: Duration::from_secs(*seconds),
+        }),
     };
     println!("{result}");
 }
