@@ -63,6 +63,8 @@ impl Place {
     /// Bytes that are there of an entry; what needs no more is finished.
     pub(super) fn begin(&self, entry: &Entry) -> Result<u64, End> {
         if self.is_finished(entry) {
+            // A run that was killed may have left both names of the file.
+            let _ = std::fs::remove_file(self.part(entry));
             return Ok(entry.size);
         }
         if let Some(folder) = self.whole(entry).parent() {
@@ -84,15 +86,7 @@ impl Place {
         file.set_len(entry.size)?;
         file.sync_all()?;
         self.note(entry, &file.metadata()?)?;
-        // The name is taken before, and only where it is free: to rename alone would write over a file.
-        File::create_new(&whole).map_err(|error| match error.kind() {
-            ErrorKind::AlreadyExists => taken(&whole),
-            _ => error.into(),
-        })?;
-        std::fs::rename(&part, &whole).inspect_err(|_| {
-            let _ = std::fs::remove_file(&whole);
-        })?;
-        Ok(())
+        give_name(&part, &whole)
     }
 
     /// The transfer is over: what is there from now on is not its own any more.
@@ -130,6 +124,51 @@ impl Place {
     }
 }
 
+/// Only where the name is free: to rename alone would write over a file.
+fn give_name(part: &Path, whole: &Path) -> Result<(), End> {
+    match std::fs::hard_link(part, whole) {
+        Ok(()) => Ok(std::fs::remove_file(part)?),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(taken(whole)),
+        // Some disks give no file two names.
+        Err(_) => take_name(part, whole),
+    }
+}
+
+/// Whoever is killed in here leaves an empty file.
+fn take_name(part: &Path, whole: &Path) -> Result<(), End> {
+    File::create_new(whole).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => taken(whole),
+        _ => error.into(),
+    })?;
+    std::fs::rename(part, whole).inspect_err(|_| {
+        let _ = std::fs::remove_file(whole);
+    })?;
+    Ok(())
+}
+
 fn taken(path: &Path) -> End {
     End::Over(format!("{} is there already and stays as it is; choose another folder with --to", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The second is for disks where a file has one name.
+    #[test]
+    fn both_ways_give_a_free_name_and_no_other() {
+        let folder = std::env::temp_dir().join(format!("tandem-names-{}", rand::random::<u64>()));
+        std::fs::create_dir_all(&folder).unwrap();
+        for (number, way) in [give_name, take_name].into_iter().enumerate() {
+            let (part, whole) = (folder.join("part"), folder.join(number.to_string()));
+            std::fs::write(&part, "new").unwrap();
+            way(&part, &whole).unwrap();
+            assert!(!part.exists());
+            std::fs::write(&part, "newer").unwrap();
+            assert!(way(&part, &whole).unwrap_err().to_string().contains("is there already"));
+            assert_eq!(std::fs::read_to_string(&whole).unwrap(), "new");
+            assert!(part.exists(), "what came is not lost");
+        }
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -133,6 +133,18 @@ fn a_full_part_gets_its_name() {
 }
 
 #[test]
+fn whoever_was_killed_while_a_file_got_its_name_goes_on() {
+    let folder = Folder::new();
+    let files = [("a", file(1).len() as u64), ("b", 3)];
+    give(&mut folder.open("id", &files).unwrap(), 0, &file(1), 9).unwrap();
+    let part = folder.part("id", &files, 0);
+    fs::hard_link(folder.0.join("a"), &part).unwrap();
+    assert_eq!(folder.open("id", &files).unwrap().from(), [file(1).len() as i64, 0]);
+    assert!(!part.exists());
+    assert!(folder.read("a") == file(1));
+}
+
+#[test]
 fn a_part_that_is_too_long_starts_anew() {
     let folder = Folder::new();
     let files = [("a", file(1).len() as u64)];
