@@ -27,7 +27,8 @@ export {
   type ReceiveState,
   type TransferOptions,
 } from "./files/session.js";
-export { FolderSink, MemorySink, PrivateSink } from "./files/sinks.js";
+export { FolderSink } from "./files/folder.js";
+export { MemorySink, PrivateSink } from "./files/sinks.js";
 export { safePath, type Entry } from "./files/wire.js";
 export type { Offer, Sink } from "./files/receiver.js";
 export type { Progress } from "./files/progress.js";

@@ -160,6 +160,7 @@ describe("a transfer", () => {
     const files = [file("a", 2 * BLOCK + 5, 3), file("b", BLOCK + 1, 5)];
     for (let at = 1; at < 60; at += 4) {
       const got = new Map<string, File>();
+      const given: string[] = [];
       const first = await transfer(files, got, {
         onReceiver: (_, pipe) => {
           const spoil = pipe.spoil;
@@ -171,7 +172,10 @@ describe("a transfer", () => {
             },
           });
         },
-        sink: new MemorySink((entry, done) => got.set(entry.path, done)),
+        sink: new MemorySink((entry, done) => {
+          got.set(entry.path, done);
+          given.push(entry.path);
+        }),
       });
       if (first.ends[1]!.status === "rejected") {
         let data = 0;
@@ -188,6 +192,7 @@ describe("a transfer", () => {
         ).toEqual(["fulfilled", "fulfilled"]);
         expect(data).toBeLessThanOrEqual(3 * BLOCK + 6);
       }
+      expect(given, "each file is given out once").toEqual(["a", "b"]);
       for (const [entry, blob] of files)
         expect(await same(got.get(entry.path), blob), `${entry.path}, cut at ${at}`).toBe(true);
     }

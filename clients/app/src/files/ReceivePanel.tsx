@@ -21,6 +21,8 @@ const pickFolder = (globalThis as { showDirectoryPicker?: PickFolder }).showDire
 /** Accepted before the page was loaded again: it goes on by itself. */
 const ACCEPTED = "tandem.files.accepted";
 const LISTED = 100;
+/** Smaller files are in their folder before anybody has read that they are put there. */
+const SHOWN_BYTES = 64 * 1024 * 1024;
 
 /** A file that is complete: the browser reads it from the disk when it is saved. */
 interface Ready {
@@ -60,29 +62,48 @@ export function ReceivePanel({ code }: { code: string }) {
 function Receiving({ session, code }: { session: ReceiveSession; code: string }) {
   const state = useSyncExternalStore(session.subscribe, () => session.state);
   const [ready, setReady] = useState<readonly Ready[]>([]);
+  /** Chosen before the page was loaded again; the browser wants a click before it is written to anew. */
+  const [before, setBefore] = useState<FileSystemDirectoryHandle | null>(null);
+  const [saving, setSaving] = useState<Entry | null>(null);
   useEffect(() => announce(sentence(state)), [state.status]); // eslint-disable-line
 
-  const done = (entry: Entry, file: File) => {
+  const done = (entry: Entry, file: File, isNew: boolean) => {
     const url = URL.createObjectURL(file);
-    setReady((before) => [...before, { entry, url }]);
-    download(url, entry.path);
+    setReady((all) => [...all, { entry, url }]);
+    if (isNew) download(url, entry.path);
   };
   const accept = async (offer: Offer) => {
     sessionStorage.setItem(ACCEPTED, await agreement(code, offer));
+    await FolderSink.leave(offer);
     session.accept((await PrivateSink.isUsable()) ? new PrivateSink(done) : new MemorySink(done));
   };
-  const toFolder = async () => {
+  const toFolder = async (offer: Offer, folder: FileSystemDirectoryHandle) => {
+    try {
+      const sink = await FolderSink.into(folder, offer, setSaving);
+      sessionStorage.setItem(ACCEPTED, await agreement(code, offer));
+      session.accept(sink);
+    } catch {
+      notify("This browser cannot keep what it writes to a folder. Use “Save” instead.");
+    }
+  };
+  const choose = async (offer: Offer) => {
     const folder = await pickFolder?.({ mode: "readwrite" }).catch(() => null);
-    if (folder) session.accept(new FolderSink(folder));
+    if (folder) await toFolder(offer, folder);
+  };
+  const askAgain = async (offer: Offer, folder: FileSystemDirectoryHandle) => {
+    if (await FolderSink.mayWrite(folder, true)) await toFolder(offer, folder);
+  };
+  /** What was accepted before goes on; anything else is asked about. */
+  const goOn = async (offer: Offer) => {
+    if (sessionStorage.getItem(ACCEPTED) !== (await agreement(code, offer))) return;
+    const folder = await FolderSink.chosenFor(offer);
+    if (!folder) await accept(offer);
+    else if (await FolderSink.mayWrite(folder, false)) await toFolder(offer, folder);
+    else setBefore(folder);
   };
   useEffect(() => {
     if (state.status === "done" || state.status === "ended") sessionStorage.removeItem(ACCEPTED);
-    if (state.status !== "offered" || !sessionStorage.getItem(ACCEPTED)) return;
-    // What was accepted before goes on; anything else is asked about.
-    const { offer } = state;
-    void agreement(code, offer).then((text) => {
-      if (sessionStorage.getItem(ACCEPTED) === text) void accept(offer);
-    });
+    if (state.status === "offered" && sessionStorage.getItem(ACCEPTED)) void goOn(state.offer);
   }, [state.status]); // eslint-disable-line
 
   return (
@@ -97,11 +118,16 @@ function Receiving({ session, code }: { session: ReceiveSession; code: string })
         <>
           <Listed offer={state.offer} />
           <div className="channel-row">
-            <button className="button primary" onClick={() => void accept(state.offer)}>
+            {before && (
+              <button className="button primary" onClick={() => void askAgain(state.offer, before)}>
+                Go on in “{before.name}”
+              </button>
+            )}
+            <button className={before ? "button" : "button primary"} onClick={() => void accept(state.offer)}>
               <Icon name="down" size={18} /> Save
             </button>
             {pickFolder && (
-              <button className="button" onClick={() => void toFolder()}>
+              <button className="button" onClick={() => void choose(state.offer)}>
                 Save to a folder…
               </button>
             )}
@@ -114,6 +140,7 @@ function Receiving({ session, code }: { session: ReceiveSession; code: string })
       {state.status === "receiving" && (
         <>
           {state.progress && <ProgressBar progress={state.progress} label="Received" />}
+          {saving && saving.size > SHOWN_BYTES && <p>Putting {saving.path} into the folder…</p>}
           <div className="channel-row">
             <button className="button small" onClick={() => session.pause(!state.paused)}>
               <Icon name={state.paused ? "play" : "pause"} size={16} /> {state.paused ? "Go on" : "Pause"}

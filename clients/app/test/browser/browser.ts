@@ -66,7 +66,7 @@ export class Visitor {
 /** With `APP_FROM_DISK=1` the pages come from `dist`, so that the app can change without building the binary. */
 async function serveFromDisk(page: Page): Promise<void> {
   const fromDisk = (url: URL) =>
-    /^\/($|meet\/|score|dashboard|notifications|assets\/|favicon|push-worker)/.test(url.pathname);
+    /^\/($|meet\/|score|dashboard|notifications|files|doctor|assets\/|favicon|push-worker)/.test(url.pathname);
   await page.route(fromDisk, (route) => {
     const { file, type } = distFile(new URL(route.request().url()).pathname);
     return route.fulfill({ path: file, contentType: type });

@@ -35,6 +35,38 @@ async function file(name: string, bytes: number): Promise<{ path: string; digest
 /** Without a direct way: the node carries the files. */
 const NO_DIRECT = "delete globalThis.RTCPeerConnection;";
 
+/** Stands in for the dialog that asks for a folder: this one is the browser's own, and read the same way. */
+const PICKS_FOLDER = `globalThis.showDirectoryPicker = async () =>
+  (await navigator.storage.getDirectory()).getDirectoryHandle("chosen", { create: true });`;
+
+const sha256 = `const sha256 = async (bytes) =>
+  [...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))].map((b) => b.toString(16).padStart(2, "0")).join("");`;
+
+/** What is in the chosen folder: paths and digests. */
+const chosen = (page: Page): Promise<Record<string, string>> =>
+  page.evaluate(`(async () => {
+    ${sha256}
+    const found = {};
+    const look = async (folder, at) => {
+      for await (const entry of folder.values()) {
+        if (entry.kind === "directory") await look(entry, at + entry.name + "/");
+        else found[at + entry.name] = await sha256(await (await entry.getFile()).arrayBuffer());
+      }
+    };
+    await look(await showDirectoryPicker(), "");
+    return found;
+  })()`);
+
+/** Offers that left something of themselves in the browser's own folder. */
+const leftOver = (page: Page): Promise<string[]> =>
+  page.evaluate(`(async () => {
+    const transfers = await (await navigator.storage.getDirectory()).getDirectoryHandle("tandem-transfers");
+    return Array.fromAsync(transfers.keys());
+  })()`);
+
+const progressAbove = (page: Page, percent: number) =>
+  page.waitForFunction((most) => Number(document.querySelector("progress")?.value) > most, percent);
+
 async function offer(paths: string[], script = ""): Promise<{ ana: Visitor; code: string }> {
   const ana = await Visitor.open(browser, node.url);
   if (script) await ana.page.addInitScript(script);
@@ -96,33 +128,34 @@ describe("files", () => {
     await state(ben.page, "done");
     expect(await ben.page.getByTestId("received").count()).toBe(3);
     await ana.page.locator("[data-testid=delivery][data-state=done][data-kind=server]").waitFor();
-    const came = await ben.page.evaluate(async () =>
-      Promise.all(
-        [...document.querySelectorAll<HTMLAnchorElement>("[data-testid=received] a")].map(async ({ href }) => {
-          const bytes = await (await fetch(href)).arrayBuffer();
-          return [...new Uint8Array(await crypto.subtle.digest("SHA-256", bytes))]
-            .map((b) => b.toString(16).padStart(2, "0"))
-            .join("");
-        }),
-      ),
-    );
+    const came = await ben.page.evaluate<string[]>(`(async () => {
+      ${sha256}
+      const links = [...document.querySelectorAll("[data-testid=received] a")];
+      return Promise.all(links.map(async ({ href }) => sha256(await (await fetch(href)).arrayBuffer())));
+    })()`);
     expect(came.sort()).toEqual(files.map((it) => it.digest).sort());
     await Promise.all([ana, ben].map((visitor) => visitor.close()));
   });
 
   it("go on where they were after a reload, and stop for both when one stops", async () => {
-    const big = await file("slow.bin", 60 * MB);
-    const { ana, code } = await offer([big.path]);
+    const [small, big] = [await file("first.txt", 5), await file("slow.bin", 60 * MB)];
+    const { ana, code } = await offer([small.path, big.path]);
     const ben = await receiver(code);
     await state(ben.page, "offered");
+    const downloads: string[] = [];
+    ben.page.on("download", (it) => downloads.push(it.suggestedFilename()));
     await ben.page.getByRole("button", { name: "Save", exact: true }).click();
     await ben.page.getByRole("button", { name: "Pause" }).click();
     await ana.page.getByText("(paused)").waitFor();
-    await ben.page.waitForFunction(() => Number(document.querySelector("progress")?.value) > 2);
+    await progressAbove(ben.page, 2);
     const download = ben.page.waitForEvent("download", { timeout: 60_000 });
     await ben.page.reload();
-    await ben.page.waitForFunction(() => Number(document.querySelector("progress")?.value) > 2);
+    await progressAbove(ben.page, 2);
     expect(digest(await readFile(await (await download).path()))).toBe(big.digest);
+    // What was complete before is listed, and not saved a second time.
+    await state(ben.page, "done");
+    expect(await ben.page.getByTestId("received").count()).toBe(2);
+    expect(downloads).toEqual(["first.txt", "slow.bin"]);
 
     const cleo = await receiver(code);
     await state(cleo.page, "offered");
@@ -132,6 +165,61 @@ describe("files", () => {
     const wrong = await receiver("1111-no-code");
     await wrong.page.getByRole("heading", { name: /There is no such code/ }).waitFor();
     await Promise.all([ana, ben, cleo, wrong].map((visitor) => visitor.close()));
+  });
+
+  it("go into a chosen folder, where they go on after a reload and write over nothing", async () => {
+    const [small, big] = [await file("first.txt", 5), await file("big.bin", 60 * MB)];
+    const { ana, code } = await offer([small.path, big.path]);
+    const ben = await receiver(code, PICKS_FOLDER);
+    await state(ben.page, "offered");
+    await ben.page.evaluate(`(async () => {
+      const mine = await (await showDirectoryPicker()).getFileHandle("big.bin", { create: true });
+      const writable = await mine.createWritable();
+      await writable.write("mine!");
+      await writable.close();
+    })()`);
+    await ben.page.getByRole("button", { name: "Save to a folder" }).click();
+    await ben.page.getByRole("button", { name: "Pause" }).click();
+    await ana.page.getByText("(paused)").waitFor();
+    await progressAbove(ben.page, 2);
+    expect(Object.keys(await chosen(ben.page)).sort()).toEqual(["big.bin", "first.txt"]);
+    await ben.page.reload();
+    await progressAbove(ben.page, 2);
+    await state(ben.page, "done");
+    const mine = createHash("sha256").update("mine!").digest("hex");
+    expect(await chosen(ben.page)).toEqual({ "first.txt": small.digest, "big.bin": mine, "big (2).bin": big.digest });
+    expect(await leftOver(ben.page)).toEqual([]);
+
+    // The same files once more, into the same folder: nothing of the first time is taken for them.
+    await ben.page.reload();
+    await state(ben.page, "offered");
+    await ben.page.getByRole("button", { name: "Save to a folder" }).click();
+    await state(ben.page, "done");
+    const again = { "first (2).txt": small.digest, "big (3).bin": big.digest };
+    expect(await chosen(ben.page)).toMatchObject(again);
+    await Promise.all([ana, ben].map((visitor) => visitor.close()));
+  });
+
+  it("ask for a click before a folder is written to again, where the browser wants one", async () => {
+    const big = await file("later.bin", 30 * MB);
+    const { ana, code } = await offer([big.path]);
+    const ben = await receiver(code, PICKS_FOLDER);
+    await state(ben.page, "offered");
+    await ben.page.getByRole("button", { name: "Save to a folder" }).click();
+    await ben.page.getByRole("button", { name: "Pause" }).click();
+    await ana.page.getByText("(paused)").waitFor();
+    await ben.page.addInitScript(`let allowed = "prompt";
+      FileSystemHandle.prototype.queryPermission = async () => allowed;
+      FileSystemHandle.prototype.requestPermission = async () => (allowed = "granted");`);
+    await ben.page.reload();
+    const goOn = ben.page.getByRole("button", { name: "Go on in “chosen”" });
+    await goOn.waitFor();
+    await expectAccessible(ben.page);
+    await shot(ben.page, "files-go-on-in-folder");
+    await goOn.click();
+    await state(ben.page, "done");
+    expect(await chosen(ben.page)).toEqual({ "later.bin": big.digest });
+    await Promise.all([ana, ben].map((visitor) => visitor.close()));
   });
 
   it("are offered in a call, with the link in the chat", async () => {

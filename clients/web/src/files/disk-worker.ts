@@ -21,15 +21,17 @@ const TRIES = 30;
 const AGAIN_MS = 100;
 const open = new Map<string, Handle>();
 
-async function handle(folder: string, name: string): Promise<Handle> {
-  const known = open.get(name);
-  if (known) return known;
+async function find(folder: string, name: string, create: boolean): Promise<FileSystemFileHandle> {
   const root = await navigator.storage.getDirectory();
   const transfers = await root.getDirectoryHandle("tandem-transfers", { create: true });
   const directory = await transfers.getDirectoryHandle(folder, { create: true });
-  const file = (await directory.getFileHandle(name, { create: true })) as unknown as {
-    createSyncAccessHandle(): Promise<Handle>;
-  };
+  return directory.getFileHandle(name, { create });
+}
+
+async function handle(folder: string, name: string): Promise<Handle> {
+  const known = open.get(name);
+  if (known) return known;
+  const file = (await find(folder, name, true)) as unknown as { createSyncAccessHandle(): Promise<Handle> };
   for (let attempt = 1; ; attempt += 1) {
     try {
       const opened = await file.createSyncAccessHandle();
@@ -42,9 +44,17 @@ async function handle(folder: string, name: string): Promise<Handle> {
   }
 }
 
+/** Nothing is opened for that: an offer may have thousands of files. */
+async function sizeOf({ folder, name }: DiskAsk): Promise<number> {
+  const known = open.get(name);
+  if (known) return known.getSize();
+  const file = await find(folder, name, false).catch(() => null);
+  return file ? (await file.getFile()).size : 0;
+}
+
 async function answer(ask: DiskAsk): Promise<number> {
+  if (ask.what === "size") return sizeOf(ask);
   const file = await handle(ask.folder, ask.name);
-  if (ask.what === "size") return file.getSize();
   if (ask.what === "write") {
     const written = file.write(ask.data, { at: ask.from });
     if (written < ask.data.length) throw new DOMException("The disk is full.", "QuotaExceededError");

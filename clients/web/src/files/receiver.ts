@@ -10,6 +10,8 @@ export interface Sink {
   write(id: string, entry: Entry, from: number, data: Uint8Array<ArrayBuffer>): Promise<void>;
   /** The entry is complete. */
   finish(id: string, entry: Entry): Promise<void>;
+  /** Everything is there, and the sender knows: what was kept to go on is not needed any more. */
+  complete?(id: string): Promise<void>;
   /** Nothing more comes; what is held is let go. */
   close?(): void;
 }
@@ -101,7 +103,7 @@ export class Receiver {
     }
     this.#say({ type: "accept", from });
     this.#tell();
-    this.#checkComplete();
+    await this.#checkComplete();
   }
 
   decline(): void {
@@ -206,7 +208,7 @@ export class Receiver {
     this.#meter.count(this.#sum(), performance.now());
     this.#tell();
     if (kept === entry.size) await this.#finish(entry);
-    this.#checkComplete();
+    await this.#checkComplete();
   }
 
   async #finish(entry: Entry): Promise<void> {
@@ -214,11 +216,11 @@ export class Receiver {
     this.#listeners.onFinished?.(entry);
   }
 
-  #checkComplete(): void {
-    if (this.#offer && this.#sum() === this.#offer.total) {
-      this.#say({ type: "complete" });
-      this.#end();
-    }
+  async #checkComplete(): Promise<void> {
+    if (!this.#offer || this.#sum() !== this.#offer.total) return;
+    this.#say({ type: "complete" });
+    await this.#sink?.complete?.(this.#offer.id);
+    this.#end();
   }
 
   #sum(): number {
