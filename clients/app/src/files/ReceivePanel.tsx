@@ -1,4 +1,4 @@
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { memo, useEffect, useState, useSyncExternalStore } from "react";
 import {
   FolderSink,
   MemorySink,
@@ -154,19 +154,24 @@ function Receiving({ session, code }: { session: ReceiveSession; code: string })
       {state.status === "interrupted" && <p>{state.reason} It goes on where it was as soon as it can.</p>}
       {ready.length > 0 && (
         <ul className="file-list" aria-label="Received files">
-          {ready.map(({ entry, url }) => (
-            <li key={entry.path} data-testid="received">
-              <a href={url} download={entry.path.split("/").at(-1)} onClick={() => notify(`Saving ${entry.path}`)}>
-                {entry.path}
-              </a>{" "}
-              <span className="soft">{bytesInWords(entry.size)}, checked</span>
-            </li>
+          {ready.map((file) => (
+            <Received key={file.entry.path} file={file} />
           ))}
         </ul>
       )}
     </div>
   );
 }
+
+/** There may be thousands, and one more does not change those before. */
+const Received = memo(({ file: { entry, url } }: { file: Ready }) => (
+  <li data-testid="received">
+    <a href={url} download={entry.path.split("/").at(-1)} onClick={() => notify(`Saving ${entry.path}`)}>
+      {entry.path}
+    </a>{" "}
+    <span className="soft">{bytesInWords(entry.size)}, checked</span>
+  </li>
+));
 
 function sentence(state: ReceiveState): string {
   switch (state.status) {

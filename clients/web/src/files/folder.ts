@@ -1,10 +1,15 @@
-import { createStore, del, get, set } from "idb-keyval";
+import { createStore, delMany, entries, get, set, type UseStore } from "idb-keyval";
 import type { Offer, Sink } from "./receiver.js";
-import { folderOf, nameOf, PrivateSink, transfers } from "./sinks.js";
-import type { Entry } from "./wire.js";
+import { PrivateSink, transfers } from "./sinks.js";
+import { BLOCK, type Entry } from "./wire.js";
 
-/** Which folders were chosen, by offer: a page that is loaded again knows them. */
-const chosen = () => createStore("tandem-files", "folders");
+/**
+ * What a page that is loaded again knows: by offer, the folder that was chosen; by offer and path, the
+ * name that the file has there.
+ */
+let store: UseStore | undefined;
+const chosen = (): UseStore => (store ??= createStore("tandem-files", "folders"));
+const keyOf = (id: string, path: string) => `${id}\n${path}`;
 
 /** Not everywhere in the types of the language. */
 type Permissions = Record<"queryPermission" | "requestPermission", (what: { mode: "readwrite" }) => Promise<string>>;
@@ -12,40 +17,57 @@ type Permissions = Record<"queryPermission" | "requestPermission", (what: { mode
 /**
  * A folder that the person has chosen. What is there already stays as it is: a name that is taken gets
  * a number. Files are put there when they are complete; until then they are in the browser's own
- * folder, where what came is kept when the page is closed.
+ * folder, where what came is kept when the page is closed. Small files, which come whole, are put
+ * there at once.
  */
 export class FolderSink implements Sink {
+  readonly #id: string;
   readonly #root: FileSystemDirectoryHandle;
+  readonly #names: Map<string, string>;
   readonly #parts: PrivateSink;
+  readonly #small = new Map<string, Uint8Array<ArrayBuffer>>();
 
-  /** @param saving is told which file is being put into the folder, and null afterwards. */
-  private constructor(id: string, root: FileSystemDirectoryHandle, saving: (entry: Entry | null) => void) {
-    this.#root = root;
+  private constructor(
+    id: string,
+    root: FileSystemDirectoryHandle,
+    names: Map<string, string>,
+    saving: (entry: Entry | null) => void,
+  ) {
+    [this.#id, this.#root, this.#names] = [id, root, names];
     this.#parts = new PrivateSink(async (entry, file) => {
       saving(entry);
       try {
-        await this.#save(id, entry, file);
+        await this.#save(entry, file);
+        await this.#parts.forget(id, entry);
       } finally {
         saving(null);
       }
     });
   }
 
-  /** Puts what is offered into a folder. If it is the one of an earlier attempt, that goes on. */
+  /**
+   * Puts what is offered into a folder. If it is the one of an earlier attempt, that goes on.
+   * @param saving is told which large file is being put there, and null afterwards.
+   */
   static async into(
     root: FileSystemDirectoryHandle,
     { id }: Offer,
     saving: (entry: Entry | null) => void = () => undefined,
   ): Promise<FolderSink> {
     const before = await get<FileSystemDirectoryHandle>(id, chosen());
-    if (!(await before?.isSameEntry(root))) await forgetNames(id);
+    if (!(await before?.isSameEntry(root))) await FolderSink.leave({ id });
     await set(id, root, chosen());
-    return new FolderSink(id, root, saving);
+    return new FolderSink(id, root, await namesOf(id), saving);
   }
 
   /** Another place was chosen. */
   static async leave({ id }: Pick<Offer, "id">): Promise<void> {
-    await del(id, chosen()).catch(() => undefined);
+    try {
+      const names = [...(await namesOf(id)).keys()];
+      await delMany([id, ...names.map((path) => keyOf(id, path))], chosen());
+    } catch {
+      // Where nothing can be kept, nothing was.
+    }
   }
 
   /** The folder that was chosen for an offer before this page was loaded. */
@@ -61,22 +83,32 @@ export class FolderSink implements Sink {
 
   async has(id: string, entry: Entry): Promise<number> {
     if (entry.path.endsWith("/")) return 0;
-    return (await this.#isSaved(id, entry)) ? entry.size : this.#parts.has(id, entry);
+    if (await this.#isSaved(entry)) return entry.size;
+    return isSmall(entry) ? 0 : this.#parts.has(id, entry);
   }
 
   async write(id: string, entry: Entry, from: number, data: Uint8Array<ArrayBuffer>): Promise<void> {
-    await this.#parts.write(id, entry, from, data);
+    if (isSmall(entry)) this.#small.set(entry.path, data);
+    else await this.#parts.write(id, entry, from, data);
   }
 
   async finish(id: string, entry: Entry): Promise<void> {
-    if (entry.path.endsWith("/")) await this.#folder(entry.path.split("/").filter(Boolean), true);
-    else if (!(await this.#isSaved(id, entry))) await this.#parts.finish(id, entry);
+    if (entry.path.endsWith("/")) {
+      await this.#folder(entry.path.split("/").filter(Boolean), true);
+    } else if (!(await this.#isSaved(entry))) {
+      if (!isSmall(entry)) return this.#parts.finish(id, entry);
+      const data = this.#small.get(entry.path) ?? new Uint8Array();
+      this.#small.delete(entry.path);
+      await this.#save(entry, new Blob([data]));
+    }
   }
 
   async complete(id: string): Promise<void> {
     this.#parts.close();
     await FolderSink.leave({ id });
-    await (await transfers()).removeEntry(id, { recursive: true }).catch(() => undefined);
+    await transfers()
+      .then((all) => all.removeEntry(id, { recursive: true }))
+      .catch(() => undefined);
   }
 
   close(): void {
@@ -84,24 +116,19 @@ export class FolderSink implements Sink {
   }
 
   /** The name is written down before it is taken: whoever comes back after a crash finds the file under it. */
-  async #save(id: string, entry: Entry, file: File): Promise<void> {
-    const path = (await this.#unfinished(id, entry)) ?? (await this.#freePath(entry.path));
-    await writeName(id, entry, path);
+  async #save(entry: Entry, content: Blob): Promise<void> {
+    const begun = this.#names.get(entry.path);
+    const path = begun && (await this.#sizeOf(begun)) === 0 ? begun : await this.#freePath(entry.path);
+    await set(keyOf(this.#id, entry.path), path, chosen());
+    this.#names.set(entry.path, path);
     const whole = await this.#file(path, true);
-    await file.stream().pipeTo(await whole.createWritable());
-    await this.#parts.forget(id, entry);
+    await content.stream().pipeTo(await whole.createWritable());
   }
 
   /** A file shows its bytes when all are written. */
-  async #isSaved(id: string, entry: Entry): Promise<boolean> {
-    const path = await readName(id, entry);
-    return path !== null && (await this.#sizeOf(path)) === entry.size;
-  }
-
-  /** The name that was taken by an attempt that came no further. */
-  async #unfinished(id: string, entry: Entry): Promise<string | null> {
-    const path = await readName(id, entry);
-    return path !== null && (await this.#sizeOf(path)) === 0 ? path : null;
+  async #isSaved(entry: Entry): Promise<boolean> {
+    const path = this.#names.get(entry.path);
+    return path !== undefined && (await this.#sizeOf(path)) === entry.size;
   }
 
   async #sizeOf(path: string): Promise<number | null> {
@@ -144,25 +171,12 @@ export class FolderSink implements Sink {
   }
 }
 
-/** Names in the chosen folder are kept beside the parts. */
-const NAME = ".name";
+/** It comes in one block. */
+const isSmall = ({ size }: Entry) => size <= BLOCK;
 
-async function writeName(id: string, entry: Entry, path: string): Promise<void> {
-  const file = await (await folderOf(id)).getFileHandle((await nameOf(entry)) + NAME, { create: true });
-  const writable = await file.createWritable();
-  await writable.write(path);
-  await writable.close();
-}
-
-async function readName(id: string, entry: Entry): Promise<string | null> {
-  const file = await (await folderOf(id)).getFileHandle((await nameOf(entry)) + NAME).catch(() => null);
-  return file && ((await (await file.getFile()).text()) || null);
-}
-
-async function forgetNames(id: string): Promise<void> {
-  const folder = await folderOf(id);
-  const names: string[] = [];
-  for await (const name of (folder as unknown as { keys(): AsyncIterable<string> }).keys())
-    if (name.endsWith(NAME)) names.push(name);
-  for (const name of names) await folder.removeEntry(name);
+/** The names that files of an offer have in its folder, by path. */
+async function namesOf(id: string): Promise<Map<string, string>> {
+  const start = keyOf(id, "");
+  const all = (await entries<IDBValidKey, string>(chosen())).map(([key, name]) => [String(key), name] as const);
+  return new Map(all.filter(([key]) => key.startsWith(start)).map(([key, name]) => [key.slice(start.length), name]));
 }

@@ -219,8 +219,9 @@ export class Receiver {
   async #checkComplete(): Promise<void> {
     if (!this.#offer || this.#sum() !== this.#offer.total) return;
     this.#say({ type: "complete" });
-    await this.#sink?.complete?.(this.#offer.id);
+    // The sender may go from here on.
     this.#end();
+    await this.#sink?.complete?.(this.#offer.id);
   }
 
   #sum(): number {

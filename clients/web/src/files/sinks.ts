@@ -59,12 +59,18 @@ export class PrivateSink implements Sink {
     const folder = await folderOf(id);
     const file = await (await folder.getFileHandle(await nameOf(entry))).getFile();
     if (file.size !== entry.size) throw new DOMException("Somebody else wrote it.", "InvalidStateError");
-    await this.#done(entry, file, entry.size === 0 || this.#written.has(entry.path));
     this.#given.add(entry.path);
+    try {
+      await this.#done(entry, file, entry.size === 0 || this.#written.has(entry.path));
+    } catch (thrown) {
+      this.#given.delete(entry.path);
+      throw thrown;
+    }
   }
 
-  /** A file is somewhere else now. */
+  /** A file is somewhere else now; if it is lost there, it may come anew. */
   async forget(id: string, entry: Entry): Promise<void> {
+    this.#given.delete(entry.path);
     await (await folderOf(id)).removeEntry(await nameOf(entry)).catch(() => undefined);
   }
 
@@ -105,13 +111,13 @@ type Asked = { what: "size" } | { what: "write"; from: number; data: Uint8Array<
 type Done = (entry: Entry, file: File, isNew: boolean) => unknown;
 
 /** One folder for all: paths become names, and no two the same, however long they are. */
-export const nameOf = ({ path }: Entry): Promise<string> => hex(path);
+const nameOf = ({ path }: Entry): Promise<string> => hex(path);
 
 const valuesOf = (folder: FileSystemDirectoryHandle) =>
   (folder as unknown as { values(): AsyncIterable<FileSystemHandle> }).values();
 
 /** Where an offer's files are until they are complete. */
-export const folderOf = async (id: string): Promise<FileSystemDirectoryHandle> =>
+const folderOf = async (id: string): Promise<FileSystemDirectoryHandle> =>
   (await transfers()).getDirectoryHandle(id, { create: true });
 
 export async function transfers(): Promise<FileSystemDirectoryHandle> {
