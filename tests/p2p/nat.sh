@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
-# A network of its own for tests: a server in the open, two people behind routers of their own, and a
-# third whose firewall lets no UDP out. Runs as root of a user namespace; nothing of it is seen outside.
+# A network of its own for tests: a server in the open, and people behind routers of their own.
+# Runs as root of a user namespace; nothing of it is seen outside.
 #
-#   nat.sh PROGRAM [ARGS…]     inside: enter ana|ben|cleo|server COMMAND…
+#   nat.sh PROGRAM [ARGS…]     inside: ip netns exec ana|ben|cleo|dan|eve|server|r-ana|… COMMAND…
 #
-#   server 10.9.0.1 ─┬─ router 10.9.0.11 ── ana  192.168.11.2
-#                    ├─ router 10.9.0.12 ── ben  192.168.12.2     both routers: symmetric NAT
-#                    └─ router 10.9.0.13 ── cleo 192.168.13.2     no UDP passes
+#   server 10.9.0.1 ─┬─ r-ana  10.9.0.11 ── ana  192.168.11.2
+#                    ├─ r-ben  10.9.0.12 ── ben  192.168.12.2     ana and ben: symmetric NAT
+#                    ├─ r-cleo 10.9.0.13 ── cleo 192.168.13.2     no UDP passes
+#                    ├─ r-dan  10.9.0.14 ── dan  192.168.14.2
+#                    └─ r-eve  10.9.0.15 ── eve  192.168.15.2     dan and eve: NAT that keeps ports, with a way between them
 set -euo pipefail
 PATH=$PATH:/usr/sbin:/sbin
 if [[ ${1:-} != --inside ]]; then
@@ -18,7 +20,7 @@ mkdir -p /run/netns
 ip link set lo up
 ip link add world type bridge
 ip link set world up
-for name in server ana ben cleo; do ip netns add "$name"; ip -n "$name" link set lo up; done
+for name in server ana ben cleo dan eve; do ip netns add "$name"; ip -n "$name" link set lo up; done
 wire() { # namespace, its end, the bridge's end, address
   ip link add "$3" type veth peer name "$2" netns "$1"
   ip link set "$3" master world up
@@ -29,7 +31,7 @@ wire server out w-server 10.9.0.1/24
 # Without a way out a browser offers no address.
 ip -n server route add default via 10.9.0.254
 number=11
-for name in ana ben cleo; do
+for name in ana ben cleo dan eve; do
   router="r-$name"
   ip netns add "$router"
   ip -n "$router" link set lo up
@@ -43,7 +45,9 @@ for name in ana ben cleo; do
   ip netns exec "$router" sysctl -qw net.ipv4.ip_forward=1
   ip netns exec "$router" nft -f - <<NFT
 table ip nat {
-  chain out { type nat hook postrouting priority 100; oifname "out" masquerade fully-random; }
+  chain out { type nat hook postrouting priority 100; oifname "out" masquerade $([[ $name == dan || $name == eve ]] || echo fully-random); }
+  # Whoever knocks before the way is open must leave no trace: the port would count as taken.
+  chain knock { type filter hook input priority 0; iifname "out" meta l4proto udp drop; }
   chain through { type filter hook forward priority 0; policy drop;
     ct state established,related accept
     $([[ $name == cleo ]] && echo 'meta l4proto udp drop')

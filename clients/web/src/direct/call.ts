@@ -22,6 +22,8 @@ type Message =
   | { type: "hello"; run: string }
   /** Your media reaches me directly: you need not send it through the server. */
   | { type: "heard" }
+  /** The direct path is broken: play what comes through the server, and send there, until I hear you again. */
+  | { type: "lost" }
   /** Whether our end of the path is a relay: the other end may not be able to tell. */
   | { type: "path"; relayed: boolean }
   /** Your media reaches me through the server again. */
@@ -39,9 +41,13 @@ interface Peer {
   /** What the media clock showed when we last looked. */
   clocks: Map<string, number>;
   connectedAt: number | null;
+  /** When media last came directly. */
+  movedAt: number;
   /** Either end of the path is a relay, as we see it and as the other side does. */
   relayed: { ours: boolean; theirs: boolean };
   describedAt: number | null;
+  /** It is known which way it is. */
+  described: boolean;
   phrase: readonly string[] | null;
 }
 
@@ -56,6 +62,10 @@ const OVERLAP_MS = 3000;
 const DESCRIBE_MS = 3000;
 /** So long something that is sent may take to arrive directly; then the rest goes without it. */
 const PATIENCE_MS = 2000;
+/** A path on which nothing comes for so long is not waited for; browsers take up to ten seconds to find it broken. */
+const SILENT_MS = 1500;
+/** What comes all the time, as long as it is sent; a screen on which nothing happens may rest. */
+const STEADY = ["microphone", "camera"] as const;
 /** After a path was not found, it is searched again this much later. */
 const AGAIN_MS = 60_000;
 
@@ -161,8 +171,10 @@ export class DirectCall {
       heardBack: false,
       clocks: new Map(),
       connectedAt: null,
+      movedAt: 0,
       relayed: { ours: false, theirs: false },
       describedAt: null,
+      described: false,
       phrase: null,
     };
     this.#peers.set(identity, fresh);
@@ -186,6 +198,7 @@ export class DirectCall {
     const peer = this.#peer(identity);
     if (message.type === "hello") this.#greeted(identity, message.run);
     else if (message.type === "heard") peer.hearsUs = true;
+    else if (message.type === "lost") lose(peer);
     else if (message.type === "back") peer.heardBack = true;
     else if (message.type === "path") peer.relayed.theirs = message.relayed === true;
     else peer.link?.receive(message);
@@ -229,7 +242,8 @@ export class DirectCall {
     for (const [identity, peer] of this.#peers) this.#watch(identity, peer, wanted);
     void this.#steer();
     this.#publishState(wanted);
-    const settled = wanted ? this.#state.path !== "server" : this.#peers.size === 0;
+    const heard = [...this.#peers.values()].every(({ saidHeard }) => saidHeard);
+    const settled = wanted ? heard && this.#state.path !== "server" : this.#peers.size === 0;
     this.#timer = setTimeout(() => this.#look(), settled ? REST_MS : LOOK_MS);
   }
 
@@ -263,22 +277,29 @@ export class DirectCall {
   #watch(identity: string, peer: Peer, wanted: boolean): void {
     const participant = this.#room.remoteParticipants.get(identity);
     if (!participant || peer.link?.state !== "connected") {
-      peer.live.clear();
+      if (peer.connectedAt !== null) this.#lose(identity, peer);
       return;
     }
     if (wanted) {
       for (const source of this.#sources()) {
         const receiver = peer.link.receiver(source);
-        if (receiver && moves(peer.clocks, `direct/${source}`, receiver)) peer.live.add(source);
+        if (!receiver || !moves(peer.clocks, `direct/${source}`, receiver)) continue;
+        peer.live.add(source);
+        peer.movedAt = performance.now();
       }
+      const awaited = STEADY.some((source) => peer.live.has(source) && isSent(participant, source));
+      if (peer.saidHeard && awaited && performance.now() - peer.movedAt > SILENT_MS) return this.#lose(identity, peer);
       peer.connectedAt ??= performance.now();
       const missing = this.#sources().some((source) => isSent(participant, source) && !peer.live.has(source));
-      if (!peer.saidHeard && (!missing || performance.now() - peer.connectedAt > PATIENCE_MS)) {
+      const late = peer.live.size > 0 && performance.now() - peer.connectedAt > PATIENCE_MS;
+      // First what way it is: nobody shall read that a relay is a direct path.
+      if (!peer.saidHeard && peer.described && (!missing || late)) {
         peer.saidHeard = true;
+        peer.describedAt = null;
         this.#send(identity, { type: "heard" });
       }
-      const described = peer.describedAt !== null && performance.now() - peer.describedAt < DESCRIBE_MS;
-      if (peer.saidHeard && !described) void this.#describe(identity, peer);
+      const fresh = peer.describedAt !== null && performance.now() - peer.describedAt < DESCRIBE_MS;
+      if (!fresh) void this.#describe(identity, peer);
       return;
     }
     for (const source of [...peer.live]) {
@@ -293,6 +314,12 @@ export class DirectCall {
     }
   }
 
+  /** Until the path is heard again, both sides take the way through the server. */
+  #lose(identity: string, peer: Peer): void {
+    lose(peer);
+    this.#send(identity, { type: "lost" });
+  }
+
   /** Which way it is, and what proves it. The way may change while the call goes on. */
   async #describe(identity: string, peer: Peer): Promise<void> {
     if (!peer.link) return;
@@ -305,6 +332,7 @@ export class DirectCall {
     ]);
     if (first || relayed !== peer.relayed.ours) this.#send(identity, { type: "path", relayed });
     peer.relayed.ours = relayed;
+    peer.described = peer.describedAt !== null;
     peer.phrase = phrase;
     this.#look();
   }
@@ -349,6 +377,13 @@ export class DirectCall {
     this.#state = next;
     for (const listener of [...this.#listeners]) listener();
   }
+}
+
+/** Nothing that was known of the path holds any more: it has to be heard anew. */
+function lose(peer: Peer): void {
+  peer.live.clear();
+  peer.clocks.clear();
+  Object.assign(peer, { hearsUs: false, saidHeard: false, connectedAt: null, describedAt: null, described: false });
 }
 
 /** Whether somebody shows or says something as a source. */

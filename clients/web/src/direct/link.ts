@@ -107,6 +107,8 @@ export class DirectLink {
           this.#checkCertificate(message.sdp);
           await this.#pc.setRemoteDescription({ type: "answer", sdp: message.sdp });
           await this.#addEarly();
+          // Where only the other side found the path broken, nothing here ever changes.
+          if (this.#pc.connectionState === "connected") this.#connectionChanged();
         });
       case "candidate":
         return this.#do(async () => {
