@@ -218,6 +218,22 @@ describe("a transfer", () => {
     expect(await same(got.get("a"), files[0]![1])).toBe(true);
   });
 
+  it.each([
+    ["QuotaExceededError", "There is no room left"],
+    ["NotAllowedError", "no longer lets this page write"],
+    ["TypeMismatchError", "has the name of a folder"],
+    ["UnknownError", "could not be written"],
+  ])("says what is wrong with the disk: %s", async (name, words) => {
+    class BrokenSink extends MemorySink {
+      override write = async () => {
+        throw new DOMException("", name);
+      };
+    }
+    const { ends } = await transfer([file("a", 3)], new Map(), { sink: new BrokenSink(() => undefined) });
+    expect(String((ends[1] as PromiseRejectedResult).reason)).toContain(words);
+    expect(String((ends[0] as PromiseRejectedResult).reason)).toContain("stopped");
+  });
+
   it("has no more under way than the window", async () => {
     const got = new Map<string, File>();
     const sink = new SlowSink((entry, done) => got.set(entry.path, done));

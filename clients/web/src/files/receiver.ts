@@ -251,5 +251,17 @@ function writeError(thrown: unknown): TandemError {
     return new TandemError("limit_exceeded", "There is no room left for the files.", options);
   if (name === "NoModificationAllowedError")
     return new TandemError("busy", "Another tab is receiving these files; close it and load this page again.", options);
+  if (name === "NotAllowedError")
+    return new TandemError(
+      "not_allowed",
+      "The browser no longer lets this page write there; load it again and choose a folder.",
+      options,
+    );
+  if (name === "TypeMismatchError")
+    return new TandemError(
+      "not_allowed",
+      "A file there has the name of a folder that is offered; choose another folder.",
+      options,
+    );
   return new TandemError("internal", "A file could not be written; load this page again to try once more.", options);
 }
