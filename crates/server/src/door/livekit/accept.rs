@@ -329,8 +329,15 @@ fn seat(
         protocol: visitor.client.protocol,
         first,
         drop_after_first: false,
+        offers_late: offers_late(&visitor.client, &visitor.params),
         requests: requests(visitor.params),
     }
+}
+
+/// Go clients (server-sdk-go 2.18, `engine.go`, `OnJoinResponse`) begin to read before they set the
+/// offer that they sent, and an answer that is there already may overtake it.
+fn offers_late(client: &ClientInfo, params: &JoinParams) -> bool {
+    client.sdk == "go" && params.offer.is_some()
 }
 
 /// What the join request carries besides the join. Tracks are announced before the offer that

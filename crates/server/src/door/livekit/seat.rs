@@ -69,6 +69,9 @@ pub(crate) struct Seat {
     pub(crate) drop_after_first: bool,
     /// What came inside the join request.
     pub(crate) requests: Vec<In>,
+    /// The client takes up its own offer only after it was told that it joined, and forgets an answer
+    /// that comes before.
+    pub(crate) offers_late: bool,
 }
 
 impl Seat {

@@ -15,7 +15,7 @@ use proto::signal_response::Message as Out;
 use std::convert::Infallible;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tandem_core::{Code, Event, SessionCommand};
-use tokio::time::{Instant, interval_at};
+use tokio::time::{Instant, interval_at, timeout};
 use tracing::debug;
 
 /// Control frames go out this often.
@@ -26,6 +26,9 @@ const SILENCE: Duration = Duration::from_secs(30);
 const REFRESH_EVERY: Duration = Duration::from_secs(300);
 /// Events written with one flush.
 const BATCH: usize = 256;
+/// A client that takes up its offer late says its first word, a candidate, right after that. One that
+/// says nothing is not waited for longer.
+const OFFER_WAIT: Duration = Duration::from_millis(100);
 /// Undecodable frames a client may send before we give up on it.
 const GARBAGE: u32 = 32;
 
@@ -95,10 +98,14 @@ impl<S: Socket> Session<S> {
         }
         first.extend(self.seat.token());
         self.frames.send(first).await?;
+        let word = if self.seat.offers_late { timeout(OFFER_WAIT, self.frames.next()).await.ok() } else { None };
         for request in std::mem::take(&mut self.seat.requests) {
             self.request(request).await?;
         }
-        Ok(())
+        match word {
+            Some(frame) => self.take(frame).await,
+            None => Ok(()),
+        }
     }
 
     async fn take(&mut self, frame: Frame) -> Result<(), End> {

@@ -87,6 +87,7 @@ fn bench_with(change: impl FnOnce(&mut Seat)) -> Bench {
         first: vec![Out::Join(proto::JoinResponse::default())],
         drop_after_first: false,
         requests: vec![],
+        offers_late: false,
     };
     change(&mut seat);
     tokio::spawn(run(Pipe { input, output }, seat));
@@ -186,6 +187,27 @@ async fn requests_of_the_join_go_first() {
     assert!(bench.asked().await.starts_with("PublishTrack"));
     assert!(bench.asked().await.starts_with("Offer"));
     assert!(bench.asked().await.starts_with("Mute"));
+}
+
+#[tokio::test]
+async fn an_offer_that_is_taken_up_late_waits_for_the_clients_first_word() {
+    let late = |seat: &mut Seat| {
+        seat.offers_late = true;
+        seat.requests = vec![In::Offer(proto::SessionDescription { r#type: "offer".to_owned(), ..Default::default() })];
+    };
+    let mut bench = bench_with(late);
+    bench.opened().await;
+    tokio::task::yield_now().await;
+    assert!(bench.mailbox.receiver.try_recv().is_err(), "the client has not spoken");
+    bench.request(In::Mute(proto::MuteTrackRequest::default()));
+    assert!(bench.asked().await.starts_with("Offer"));
+    assert!(bench.asked().await.starts_with("Mute"));
+
+    let mut silent = bench_with(late);
+    silent.opened().await;
+    assert!(silent.asked().await.starts_with("Offer"));
+    silent.client = None;
+    assert_eq!(silent.asked().await, "SignalLost");
 }
 
 #[tokio::test]
