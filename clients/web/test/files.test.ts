@@ -104,7 +104,7 @@ async function same(one: Blob | undefined, other: Blob | null): Promise<boolean>
 
 /** A disk that takes its time. */
 class SlowSink extends MemorySink {
-  override async write(...args: Parameters<MemorySink["write"]>): Promise<void> {
+  override async write(...args: Parameters<MemorySink["write"]>) {
     await new Promise((done) => setTimeout(done, 80));
     return super.write(...args);
   }
@@ -203,7 +203,7 @@ describe("a transfer", () => {
     const got = new Map<string, File>();
     let cut = () => {};
     class CutSink extends SlowSink {
-      override write(...args: Parameters<MemorySink["write"]>): Promise<void> {
+      override write(...args: Parameters<MemorySink["write"]>) {
         cut();
         return super.write(...args);
       }

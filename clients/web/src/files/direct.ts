@@ -1,58 +1,116 @@
+import { LanesPipe } from "./lanes.js";
 import { ChannelPipe, type Pipe, type SocketPipe } from "./pipe.js";
 import type { Control } from "./wire.js";
 
 /** How long a direct way is searched before the files go through the node. */
 const SEARCH_MS = 5000;
 
-type Direct = Extract<Control, { type: "direct" }>;
+/** How long the other lanes may take once the first is there. */
+const OTHERS_MS = 500;
 
 /**
- * Looks for a direct way between the two ends of a pipe through the node. The side that sends the
- * files offers. Resolves to the better pipe; the one through the node stays open beside it.
+ * Connections side by side. One alone often waits for what its congestion control allows, and a single lost
+ * packet halves that for everything.
+ */
+export const LANES = 4;
+
+type Direct = Extract<Control, { type: "direct" }>;
+
+interface Lane {
+  connection: RTCPeerConnection;
+  channel: RTCDataChannel;
+  pipe: ChannelPipe;
+  opened: Promise<unknown>;
+}
+
+/**
+ * Looks for a direct way between the two ends of a pipe through the node, with one or more lanes. The
+ * side that sends the files offers, and says which lanes are used. Resolves to the better pipe; the one
+ * through the node stays open beside it.
  */
 export class Search {
   readonly found: Promise<Pipe>;
-  readonly #connection: RTCPeerConnection;
+  readonly #lanes: Lane[];
   readonly #pipe: SocketPipe;
   #settle: (pipe: Pipe) => void = () => undefined;
+  #isOver = false;
   #work: Promise<void> = Promise.resolve();
 
-  constructor(pipe: SocketPipe, offers: boolean, iceServers: RTCIceServer[]) {
+  constructor(pipe: SocketPipe, offers: boolean, iceServers: RTCIceServer[], lanes: number) {
     this.#pipe = pipe;
-    this.#connection = new RTCPeerConnection({ iceServers });
     this.found = new Promise((done) => (this.#settle = done));
     const timer = setTimeout(() => this.fail(), SEARCH_MS);
     void this.found.then(() => clearTimeout(timer));
-    this.#connection.addEventListener("icecandidate", ({ candidate }) => {
-      if (candidate) this.#say({ candidate: candidate.toJSON() });
-    });
-    // Negotiated by number: both sides have it from the start.
-    const channel = this.#connection.createDataChannel("files", { negotiated: true, id: 0 });
-    channel.addEventListener("open", () => this.#settle(new ChannelPipe(this.#connection, channel)));
-    if (offers) this.#do(() => this.#describe());
+    this.#lanes = Array.from({ length: lanes }, (_, lane) =>
+      this.#open(lane, lanes, lane === 0 ? iceServers : withoutRelays(iceServers)),
+    );
+    // A page of an older version has one, and is not told which.
+    if (offers || lanes === 1) void this.#choose();
+    if (offers) this.#lanes.forEach((_, lane) => this.#do(() => this.#describe(lane)));
   }
 
   take(message: Direct): void {
     this.#do(async () => {
       if (message.failed) return this.fail(false);
-      if (message.candidate) await this.#connection.addIceCandidate(message.candidate);
+      // Not waited for: what opens the lanes may come after it.
+      if (Array.isArray(message.use)) return void this.#use(message.use);
+      const number = message.lane ?? 0;
+      const connection = this.#lanes[number]?.connection;
+      if (message.candidate) await connection?.addIceCandidate(message.candidate);
       if (!message.description) return;
-      await this.#connection.setRemoteDescription(message.description);
-      if (message.description.type === "offer") await this.#describe();
+      await connection?.setRemoteDescription(message.description);
+      if (message.description.type === "offer") await this.#describe(number);
     });
   }
 
   /** There is none: the node carries the files. */
   fail(tell = true): void {
+    if (this.#isOver) return;
     if (tell) this.#say({ failed: true });
-    this.#settle(this.#pipe);
-    if (this.#connection.sctp?.state !== "connected") this.#connection.close();
+    this.#end(this.#pipe, []);
   }
 
-  async #describe(): Promise<void> {
-    await this.#connection.setLocalDescription();
-    const description = this.#connection.localDescription;
-    if (description) this.#say({ description: description.toJSON() as RTCSessionDescriptionInit });
+  #open(lane: number, lanes: number, iceServers: RTCIceServer[]): Lane {
+    const connection = new RTCPeerConnection({ iceServers });
+    connection.addEventListener("icecandidate", ({ candidate }) => {
+      if (candidate) this.#say({ lane, candidate: candidate.toJSON() });
+    });
+    // Negotiated by number: both sides have it from the start.
+    const channel = connection.createDataChannel("files", { negotiated: true, id: 0 });
+    const opened = new Promise((done) => channel.addEventListener("open", done, { once: true }));
+    return { connection, channel, pipe: new ChannelPipe(connection, channel, lanes), opened };
+  }
+
+  /** All lanes, or those that are there a moment after the first. */
+  async #choose(): Promise<void> {
+    await Promise.race(this.#lanes.map(({ opened }) => opened));
+    const late = new Promise((done) => setTimeout(done, OTHERS_MS));
+    await Promise.race([late, Promise.all(this.#lanes.map(({ opened }) => opened))]);
+    if (this.#isOver) return;
+    const use = [...this.#lanes.keys()].filter((lane) => this.#lanes[lane]?.channel.readyState === "open");
+    if (this.#lanes.length > 1) this.#say({ use });
+    await this.#use(use);
+  }
+
+  async #use(use: number[]): Promise<void> {
+    const lanes = this.#lanes.filter((_, lane) => use.includes(lane));
+    await Promise.all(lanes.map(({ opened }) => opened));
+    const pipes = lanes.map(({ pipe }) => pipe);
+    if (this.#isOver || !pipes[0]) return;
+    this.#end(pipes.length === 1 ? pipes[0] : new LanesPipe(pipes), lanes);
+  }
+
+  #end(pipe: Pipe, used: Lane[]): void {
+    this.#isOver = true;
+    this.#settle(pipe);
+    for (const lane of this.#lanes) if (!used.includes(lane)) lane.connection.close();
+  }
+
+  async #describe(lane: number): Promise<void> {
+    const connection = this.#lanes[lane]?.connection;
+    await connection?.setLocalDescription();
+    const description = connection?.localDescription;
+    if (description) this.#say({ lane, description: description.toJSON() as RTCSessionDescriptionInit });
   }
 
   #say(message: Omit<Direct, "type">): void {
@@ -69,3 +127,9 @@ export class Search {
     });
   }
 }
+
+/** What only a relay can carry gains nothing by more lanes, and a person may have only so many places on it. */
+const withoutRelays = (servers: RTCIceServer[]): RTCIceServer[] =>
+  servers
+    .map(({ urls }) => ({ urls: [urls].flat().filter((url) => url.startsWith("stun:")) }))
+    .filter(({ urls }) => urls.length > 0);

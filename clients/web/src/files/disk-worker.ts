@@ -14,7 +14,9 @@ interface Handle {
 export type DiskAsk = { number: number; folder: string; name: string } & (
   { what: "size" } | { what: "write"; from: number; data: Uint8Array<ArrayBuffer> } | { what: "finish" }
 );
-export type DiskAnswer = { number: number; size: number } | { number: number; error: string };
+/** What was written comes back: its memory is good for another block. */
+export type DiskAnswer =
+  { number: number; size: number; data?: Uint8Array<ArrayBuffer> | undefined } | { number: number; error: string };
 
 /** A page that was just closed may hold a file for a moment. */
 const TRIES = 30;
@@ -72,7 +74,9 @@ let work: Promise<void> = Promise.resolve();
 addEventListener("message", ({ data: ask }: MessageEvent<DiskAsk>) => {
   work = work.then(async () => {
     try {
-      postMessage({ number: ask.number, size: await answer(ask) } satisfies DiskAnswer);
+      const size = await answer(ask);
+      const data = ask.what === "write" ? ask.data : undefined;
+      postMessage({ number: ask.number, size, data } satisfies DiskAnswer, { transfer: data ? [data.buffer] : [] });
     } catch (thrown) {
       const error = thrown instanceof DOMException ? thrown.name : "Error";
       postMessage({ number: ask.number, error } satisfies DiskAnswer);

@@ -1,5 +1,5 @@
 import { createStore, delMany, entries, get, set, type UseStore } from "idb-keyval";
-import type { Offer, Sink } from "./receiver.js";
+import type { Offer, Sink, Spare } from "./receiver.js";
 import { PrivateSink, transfers } from "./sinks.js";
 import { BLOCK, type Entry } from "./wire.js";
 
@@ -87,9 +87,10 @@ export class FolderSink implements Sink {
     return isSmall(entry) ? 0 : this.#parts.has(id, entry);
   }
 
-  async write(id: string, entry: Entry, from: number, data: Uint8Array<ArrayBuffer>): Promise<void> {
-    if (isSmall(entry)) this.#small.set(entry.path, data);
-    else await this.#parts.write(id, entry, from, data);
+  async write(id: string, entry: Entry, from: number, data: Uint8Array<ArrayBuffer>): Promise<Spare> {
+    if (!isSmall(entry)) return this.#parts.write(id, entry, from, data);
+    this.#small.set(entry.path, data);
+    return undefined;
   }
 
   async finish(id: string, entry: Entry): Promise<void> {

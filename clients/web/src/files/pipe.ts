@@ -4,37 +4,63 @@ export interface Pipe {
   readonly kind: "direct" | "server";
   /** Largest binary message that passes. */
   readonly messageBytes: number;
-  send(message: string | Uint8Array<ArrayBuffer>): void;
+  /** Takes a copy: the memory of the message is free again. */
+  send(message: Message): void;
   /** Resolves when little enough waits to be sent. */
   ready(): Promise<void>;
-  onMessage: ((message: string | Uint8Array<ArrayBuffer>) => void) | null;
+  /** What came before there was a listener is handed to the first one. */
+  onMessage: ((message: Message) => void) | null;
   onClose: ((reason: string, code: number) => void) | null;
   close(): void;
 }
 
-/** Bytes that may wait in the browser. */
+export type Message = string | Uint8Array<ArrayBuffer>;
+
+/** Messages that may come before anybody listens; more are not honest. */
+const EARLY = 256;
+
+/** Hands out messages in order; what comes before anybody listens waits. */
+export abstract class Inlet {
+  #listener: Pipe["onMessage"] = null;
+  readonly #early: Message[] = [];
+
+  get onMessage(): Pipe["onMessage"] {
+    return this.#listener;
+  }
+
+  set onMessage(listener: Pipe["onMessage"]) {
+    this.#listener = listener;
+    if (listener) this.#early.splice(0).forEach(listener);
+  }
+
+  protected deliver(message: Message): void {
+    if (this.#listener) this.#listener(message);
+    else if (this.#early.push(message) > EARLY) this.close();
+  }
+
+  abstract close(): void;
+}
+
+/** Bytes that may wait in the browser, on all lanes together. */
 const WAITING = 4 * 1024 * 1024;
 const RELAYED_BYTES = 256 * 1024;
 /** Larger messages of a data channel are slower in Chromium. */
 const DIRECT_BYTES = 64 * 1024;
 
 /** A WebSocket to the node's pipe. */
-export class SocketPipe implements Pipe {
+export class SocketPipe extends Inlet implements Pipe {
   readonly kind = "server";
   readonly messageBytes = RELAYED_BYTES;
-  onMessage: Pipe["onMessage"] = null;
   onClose: Pipe["onClose"] = null;
   readonly #socket: WebSocket;
-  readonly #early: (string | Uint8Array<ArrayBuffer>)[] = [];
 
   constructor(socket: WebSocket) {
+    super();
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
-    socket.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) => {
-      const message = typeof data === "string" ? data : new Uint8Array(data);
-      if (this.onMessage) this.onMessage(message);
-      else this.#early.push(message);
-    });
+    socket.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) =>
+      this.deliver(typeof data === "string" ? data : new Uint8Array(data)),
+    );
     socket.addEventListener("close", ({ reason, code }) => this.onClose?.(reason, code));
   }
 
@@ -49,13 +75,7 @@ export class SocketPipe implements Pipe {
     });
   }
 
-  /** Hands out what came before anybody listened. */
-  listen(listener: NonNullable<Pipe["onMessage"]>): void {
-    this.onMessage = listener;
-    this.#early.splice(0).forEach(listener);
-  }
-
-  send(message: string | Uint8Array<ArrayBuffer>): void {
+  send(message: Message): void {
     if (this.#socket.readyState === WebSocket.OPEN) this.#socket.send(message);
   }
 
@@ -71,23 +91,24 @@ export class SocketPipe implements Pipe {
 }
 
 /** A data channel between the two pages. */
-export class ChannelPipe implements Pipe {
+export class ChannelPipe extends Inlet implements Pipe {
   readonly kind = "direct";
-  readonly messageBytes: number;
-  onMessage: Pipe["onMessage"] = null;
   onClose: Pipe["onClose"] = null;
   readonly #channel: RTCDataChannel;
   readonly #connection: RTCPeerConnection;
+  readonly #limit: number;
   #over = false;
 
-  constructor(connection: RTCPeerConnection, channel: RTCDataChannel) {
+  /** @param lanes It is one of so many. */
+  constructor(connection: RTCPeerConnection, channel: RTCDataChannel, lanes: number) {
+    super();
+    this.#limit = WAITING / lanes;
     this.#connection = connection;
     this.#channel = channel;
-    this.messageBytes = Math.min(DIRECT_BYTES, connection.sctp?.maxMessageSize || 64 * 1024);
     channel.binaryType = "arraybuffer";
-    channel.bufferedAmountLowThreshold = WAITING / 4;
+    channel.bufferedAmountLowThreshold = this.#limit / 4;
     channel.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) =>
-      this.onMessage?.(typeof data === "string" ? data : new Uint8Array(data)),
+      this.deliver(typeof data === "string" ? data : new Uint8Array(data)),
     );
     channel.addEventListener("close", () => this.#end());
     connection.addEventListener("connectionstatechange", () => {
@@ -95,7 +116,12 @@ export class ChannelPipe implements Pipe {
     });
   }
 
-  send(message: string | Uint8Array<ArrayBuffer>): void {
+  /** Known once the channel is open. */
+  get messageBytes(): number {
+    return Math.min(DIRECT_BYTES, this.#connection.sctp?.maxMessageSize || DIRECT_BYTES);
+  }
+
+  send(message: Message): void {
     if (this.#channel.readyState !== "open") return;
     if (typeof message === "string") this.#channel.send(message);
     else this.#channel.send(message);
@@ -103,7 +129,7 @@ export class ChannelPipe implements Pipe {
 
   ready(): Promise<void> {
     const channel = this.#channel;
-    if (channel.bufferedAmount <= WAITING || channel.readyState !== "open") return Promise.resolve();
+    if (channel.bufferedAmount <= this.#limit || channel.readyState !== "open") return Promise.resolve();
     return new Promise((done) => {
       channel.addEventListener("bufferedamountlow", () => done(), { once: true });
       channel.addEventListener("close", () => done(), { once: true });

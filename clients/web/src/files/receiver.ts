@@ -3,11 +3,15 @@ import type { Pipe } from "./pipe.js";
 import { Meter, type Progress } from "./progress.js";
 import { BLOCK, checkEntries, digestOf, readFrame, type Control, type Entry } from "./wire.js";
 
+/** Memory for another block. */
+export type Spare = Uint8Array<ArrayBuffer> | undefined;
+
 /** Where files go. Writes come in order, block by block, and only checked bytes. */
 export interface Sink {
   /** How many bytes of the entry are there from an earlier attempt. */
   has(id: string, entry: Entry): Promise<number>;
-  write(id: string, entry: Entry, from: number, data: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** May keep the memory, or give it back. */
+  write(id: string, entry: Entry, from: number, data: Uint8Array<ArrayBuffer>): Promise<Spare>;
   /** The entry is complete. */
   finish(id: string, entry: Entry): Promise<void>;
   /** Everything is there, and the sender knows: what was kept to go on is not needed any more. */
@@ -192,7 +196,8 @@ export class Receiver {
   /** A block is whole: it is kept if it is what the sender read. */
   async #keep(entry: Entry, index: number, digest: Uint8Array): Promise<void> {
     const block = this.#block;
-    const data = block.bytes.slice(0, block.length);
+    const isFull = block.length === block.bytes.length;
+    const data = isFull ? block.bytes : block.bytes.slice(0, block.length);
     const from = block.from;
     block.length = 0;
     const ours = await digestOf(data);
@@ -202,7 +207,8 @@ export class Receiver {
     }
     // A sink may take the memory along, so it is measured before.
     const kept = from + data.length;
-    await this.#sink?.write(this.#offer?.id ?? "", entry, from, data);
+    const spare = await this.#sink?.write(this.#offer?.id ?? "", entry, from, data);
+    if (isFull) block.bytes = spare?.length === BLOCK ? spare : new Uint8Array(BLOCK);
     this.#kept[index] = kept;
     this.#say({ type: "kept", entry: index, bytes: kept });
     this.#meter.count(this.#sum(), performance.now());

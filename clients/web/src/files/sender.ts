@@ -1,7 +1,8 @@
 import { TandemError } from "../errors.js";
 import type { Pipe } from "./pipe.js";
 import { Meter, type Progress } from "./progress.js";
-import { BLOCK, blockFrame, dataFrame, digestOf, HEADER, WINDOW, type Control, type Entry } from "./wire.js";
+import { BlockReader, type Block } from "./reader.js";
+import { BLOCK, blockFrame, dataFrame, HEADER, WINDOW, type Control, type Entry } from "./wire.js";
 
 /** A file to send. `null` for an empty folder. */
 export type Source = Blob | null;
@@ -12,11 +13,6 @@ export interface SenderListeners {
   onPaused?: (paused: boolean) => void;
 }
 
-interface Block {
-  block: Uint8Array<ArrayBuffer>;
-  digest: Uint8Array;
-}
-
 /** What is offered, as it is sent. */
 export const offerText = (id: string, entries: readonly Entry[]): string =>
   JSON.stringify({ type: "offer", id, entries: [...entries] } satisfies Control);
@@ -24,6 +20,8 @@ export const offerText = (id: string, entries: readonly Entry[]): string =>
 /** Sends one offer to one receiver over one pipe. */
 export class Sender {
   readonly #pipe: Pipe;
+  /** Each message is put together here: new memory for each costs a tenth of the speed. */
+  readonly #frame: Uint8Array<ArrayBuffer>;
   readonly #entries: readonly Entry[];
   readonly #sources: readonly Source[];
   readonly #listeners: SenderListeners;
@@ -38,8 +36,6 @@ export class Sender {
   #paused = false;
   #unpaused: (() => void) | null = null;
   #stopped = false;
-  /** The block after the one that is being sent, read meanwhile. */
-  #ahead: { entry: number; from: number; block: Promise<Block> } | null = null;
   #again: [entry: number, from: number] | null = null;
 
   constructor(
@@ -52,6 +48,7 @@ export class Sender {
     first: Pipe = pipe,
   ) {
     this.#pipe = pipe;
+    this.#frame = new Uint8Array(pipe.messageBytes);
     this.#entries = entries;
     this.#sources = sources;
     this.#listeners = listeners;
@@ -127,16 +124,11 @@ export class Sender {
     try {
       let [entry, from] = [0, this.#kept[0] ?? 0];
       while (!this.#stopped) {
-        // A block that came damaged is sent anew, and everything after it.
-        if (this.#again) [entry, from] = this.#again;
-        this.#again = null;
         if (entry >= this.#entries.length) await this.#news();
-        else if (this.#wanted[entry] && from < (this.#entries[entry]?.size ?? 0))
-          from = await this.#sendBlock(entry, from);
-        else {
-          entry += 1;
-          from = this.#kept[entry] ?? 0;
-        }
+        else await this.#sendEntry(entry, from);
+        // A block that came damaged is sent anew, and everything after it.
+        [entry, from] = this.#again ?? [entry + 1, this.#kept[entry + 1] ?? 0];
+        this.#again = null;
       }
     } catch (cause) {
       this.#say({ type: "cancel", reason: "A file could not be read." });
@@ -149,43 +141,38 @@ export class Sender {
     return new Promise((done) => (this.#room = done));
   }
 
-  async #sendBlock(entry: number, from: number): Promise<number> {
+  /** Until its end, or until a block is wanted anew. */
+  async #sendEntry(entry: number, from: number): Promise<void> {
     const size = this.#entries[entry]?.size ?? 0;
-    const end = Math.min(size, from + BLOCK);
-    const known = this.#ahead?.entry === entry && this.#ahead.from === from ? this.#ahead.block : null;
-    const { block, digest } = await (known ?? this.#read(entry, from));
-    this.#ahead = end < size ? { entry, from: end, block: this.#read(entry, end) } : null;
+    if (!this.#wanted[entry] || from >= size) return;
+    const reader = new BlockReader(this.#sources[entry] ?? new Blob(), size, from);
+    try {
+      while (from < size && !this.#stopped && !this.#again) {
+        const block = await reader.next();
+        await this.#sendBlock(entry, from, block);
+        from += block.bytes.length;
+      }
+    } finally {
+      reader.close();
+    }
+  }
+
+  async #sendBlock(entry: number, from: number, { bytes, digest }: Block): Promise<void> {
     // In equal pieces: a block that ends in a small one costs a message more.
-    const pieces = Math.ceil(block.length / (this.#pipe.messageBytes - HEADER));
-    const length = Math.ceil(block.length / pieces);
-    for (let at = 0; at < block.length; at += length) {
-      const piece = block.subarray(at, at + length);
+    const pieces = Math.ceil(bytes.length / (this.#pipe.messageBytes - HEADER));
+    const length = Math.ceil(bytes.length / pieces);
+    for (let at = 0; at < bytes.length; at += length) {
+      const piece = bytes.subarray(at, at + length);
       while (this.#paused && !this.#stopped) await new Promise<void>((done) => (this.#unpaused = done));
       while (this.#underWay + piece.length > WINDOW && !this.#stopped && !this.#again) {
         await new Promise<void>((done) => (this.#room = done));
       }
       await this.#pipe.ready();
-      if (this.#stopped || this.#again) return end;
+      if (this.#stopped || this.#again) return;
       this.#underWay += piece.length;
-      this.#pipe.send(dataFrame(entry, from + at, piece));
+      this.#pipe.send(dataFrame(entry, from + at, piece, this.#frame));
     }
     this.#pipe.send(blockFrame(entry, from, digest));
-    return end;
-  }
-
-  /** A block, and what it must come to on the other side. */
-  #read(entry: number, from: number): Promise<Block> {
-    const length = Math.min(BLOCK, (this.#entries[entry]?.size ?? 0) - from);
-    const read = async () => {
-      const part = await this.#sources[entry]?.slice(from, from + length).arrayBuffer();
-      const block = new Uint8Array(part ?? new ArrayBuffer(0));
-      if (block.length !== length) throw new Error("it became shorter");
-      return { block, digest: await digestOf(block) };
-    };
-    const block = read();
-    // Whoever sends it hears of the fault; a transfer that ended before does not.
-    block.catch(() => undefined);
-    return block;
   }
 
   #noteKept(entry: number, bytes: number): void {

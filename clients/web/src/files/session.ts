@@ -1,5 +1,5 @@
 import { TandemError } from "../errors.js";
-import { Search } from "./direct.js";
+import { LANES, Search } from "./direct.js";
 import { SocketPipe, type Pipe } from "./pipe.js";
 import type { Progress } from "./progress.js";
 import { Receiver, type Offer, type Sink } from "./receiver.js";
@@ -153,24 +153,25 @@ export class SendSession {
     let sender: Sender | null = null;
     let search: Search | null = null;
     let pipe: Pipe = relayed;
-    const greeted = new Promise<boolean>((done, fail) => {
+    const greeted = new Promise<Hello>((done, fail) => {
       relayed.onClose = (reason) => {
         fail(new TandemError("connection_lost", reason || "The receiver has gone."));
         // A direct way outlives the one through the node.
         if (pipe === relayed) sender?.lost();
       };
-      relayed.listen((message) => {
+      relayed.onMessage = (message) => {
         if (typeof message !== "string") return;
         const control = readControl(message);
-        if (control.type === "hello") done(control.direct && control.version === VERSION);
+        if (control.type === "hello") done(control);
         else if (control.type === "direct") search?.take(control);
         else sender?.take(control);
-      });
+      };
     });
-    say(relayed, { type: "hello", version: VERSION, direct: canBeDirect(this.#options) });
+    say(relayed, hello(canBeDirect(this.#options)));
     try {
-      const direct = (await greeted) && canBeDirect(this.#options);
-      if (direct) search = new Search(relayed, true, (await this.#options.iceServers?.()) ?? []);
+      const theirs = await greeted;
+      const direct = theirs.direct && theirs.version === VERSION && canBeDirect(this.#options);
+      if (direct) search = new Search(relayed, true, (await this.#options.iceServers?.()) ?? [], lanesWith(theirs));
       pipe = (await search?.found) ?? relayed;
       update({ kind: pipe.kind, state: "asking" });
       const listeners: SenderListeners = {
@@ -294,6 +295,7 @@ export class ReceiveSession {
     this.#relayed = relayed;
     const alive = setInterval(() => say(relayed, { type: "alive" }), ALIVE_MS);
     let search: Search | null = null;
+    let lanes = 1;
     let progress: Progress | null = null;
     let paused = false;
     let pipe: Pipe = relayed;
@@ -316,15 +318,21 @@ export class ReceiveSession {
       (pipe === relayed || !isOffered) && receiver.lost(reason, code === NO_SUCH_CODE);
     const direct = canBeDirect(this.#options);
     const iceServers = direct ? ((await this.#options.iceServers?.()) ?? []) : [];
-    relayed.listen((message) => {
+    relayed.onMessage = (message) => {
       if (message instanceof Uint8Array) return receiver.take(message);
       const control = readControl(message);
       if (control.type === "direct") {
-        search ??= this.#search(relayed, receiver, iceServers, (found) => (pipe = found));
+        search ??= this.#search(
+          new Search(relayed, false, iceServers, lanes),
+          relayed,
+          receiver,
+          (found) => (pipe = found),
+        );
         search.take(control);
-      } else if (control.type !== "hello") receiver.take(control);
-    });
-    say(relayed, { type: "hello", version: VERSION, direct });
+      } else if (control.type === "hello") lanes = lanesWith(control);
+      else receiver.take(control);
+    };
+    say(relayed, hello(direct));
     try {
       await Promise.race([receiver.offer, receiver.done]);
       const offer = await receiver.offer;
@@ -343,8 +351,7 @@ export class ReceiveSession {
     }
   }
 
-  #search(relayed: SocketPipe, receiver: Receiver, iceServers: RTCIceServer[], use: (pipe: Pipe) => void): Search {
-    const search = new Search(relayed, false, iceServers);
+  #search(search: Search, relayed: SocketPipe, receiver: Receiver, use: (pipe: Pipe) => void): Search {
     void search.found.then((found) => {
       if (found === relayed) return;
       use(found);
@@ -360,6 +367,13 @@ export class ReceiveSession {
     for (const listener of [...this.#listeners]) listener();
   }
 }
+
+type Hello = Extract<Control, { type: "hello" }>;
+
+const hello = (direct: boolean): Hello => ({ type: "hello", version: VERSION, direct, lanes: LANES });
+
+/** As many as both sides have; a page of an older version has one. */
+const lanesWith = ({ lanes }: Hello): number => Math.max(1, Math.min(LANES, Math.trunc(Number(lanes)) || 1));
 
 function say(pipe: Pipe, message: Control): void {
   pipe.send(JSON.stringify(message));

@@ -1,5 +1,5 @@
 import type { DiskAnswer, DiskAsk } from "./disk-worker.js";
-import type { Sink } from "./receiver.js";
+import type { Sink, Spare } from "./receiver.js";
 import { hex, type Entry } from "./wire.js";
 
 /** What earlier transfers left behind may go on, or be saved, for so long. */
@@ -12,7 +12,7 @@ export class PrivateSink implements Sink {
   readonly #given = new Set<string>();
   readonly #written = new Set<string>();
   readonly #disk = new Worker(new URL("./disk-worker.js", import.meta.url), { type: "module" });
-  readonly #waiting = new Map<number, [(size: number) => void, (error: Error) => void]>();
+  readonly #waiting = new Map<number, [(answer: Written) => void, (error: Error) => void]>();
   #number = 0;
   #isClosed = false;
 
@@ -22,7 +22,7 @@ export class PrivateSink implements Sink {
     this.#disk.addEventListener("message", ({ data }: MessageEvent<DiskAnswer>) => {
       const [resolve, reject] = this.#waiting.get(data.number) ?? [];
       this.#waiting.delete(data.number);
-      if ("size" in data) resolve?.(data.size);
+      if ("size" in data) resolve?.(data);
       else reject?.(new DOMException(data.error, data.error));
     });
   }
@@ -45,12 +45,12 @@ export class PrivateSink implements Sink {
   }
 
   async has(id: string, entry: Entry): Promise<number> {
-    return entry.path.endsWith("/") ? 0 : this.#ask(id, entry, { what: "size" });
+    return entry.path.endsWith("/") ? 0 : (await this.#ask(id, entry, { what: "size" })).size;
   }
 
-  async write(id: string, entry: Entry, from: number, data: Uint8Array<ArrayBuffer>): Promise<void> {
+  async write(id: string, entry: Entry, from: number, data: Uint8Array<ArrayBuffer>): Promise<Spare> {
     this.#written.add(entry.path);
-    await this.#ask(id, entry, { what: "write", from, data });
+    return (await this.#ask(id, entry, { what: "write", from, data })).data;
   }
 
   async finish(id: string, entry: Entry): Promise<void> {
@@ -93,7 +93,7 @@ export class PrivateSink implements Sink {
     }
   }
 
-  async #ask(folder: string, entry: Entry, what: Asked): Promise<number> {
+  async #ask(folder: string, entry: Entry, what: Asked): Promise<Written> {
     const name = await nameOf(entry);
     if (this.#isClosed) throw new DOMException("The transfer is over.", "AbortError");
     this.#number += 1;
@@ -105,6 +105,7 @@ export class PrivateSink implements Sink {
   }
 }
 
+type Written = Extract<DiskAnswer, { size: number }>;
 type Asked = { what: "size" } | { what: "write"; from: number; data: Uint8Array<ArrayBuffer> } | { what: "finish" };
 
 /** Is given a complete file, and may take its time. Not `isNew`: it was complete before this page was loaded. */
@@ -138,8 +139,9 @@ export class MemorySink implements Sink {
     return (this.#parts.get(entry.path) ?? []).reduce((sum, part) => sum + part.length, 0);
   }
 
-  async write(_: string, entry: Entry, __: number, data: Uint8Array<ArrayBuffer>): Promise<void> {
+  async write(_: string, entry: Entry, __: number, data: Uint8Array<ArrayBuffer>): Promise<Spare> {
     this.#parts.set(entry.path, [...(this.#parts.get(entry.path) ?? []), data]);
+    return undefined;
   }
 
   async finish(_: string, entry: Entry): Promise<void> {

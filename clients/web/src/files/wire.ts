@@ -21,8 +21,15 @@ export interface Entry {
 
 /** What the two sides tell each other beside the data, as JSON texts. */
 export type Control =
-  | { type: "hello"; version: number; direct: boolean }
-  | { type: "direct"; description?: RTCSessionDescriptionInit; candidate?: RTCIceCandidateInit; failed?: true }
+  | { type: "hello"; version: number; direct: boolean; lanes?: number }
+  | {
+      type: "direct";
+      lane?: number;
+      description?: RTCSessionDescriptionInit;
+      candidate?: RTCIceCandidateInit;
+      use?: number[];
+      failed?: true;
+    }
   | { type: "offer"; id: string; entries: Entry[] }
   /** From which byte of each entry; -1 leaves it out. */
   | { type: "accept"; from: number[] }
@@ -47,25 +54,28 @@ const END = 2;
 /** Kind, entry (4 bytes) and place (8 bytes), big-endian. */
 export const HEADER = 13;
 
-function header(kind: number, entry: number, from: number, length: number): [Uint8Array<ArrayBuffer>, DataView] {
-  const bytes = new Uint8Array(HEADER + length);
-  const view = new DataView(bytes.buffer);
+function frame(kind: number, entry: number, from: number, rest: Uint8Array, into: Uint8Array<ArrayBuffer>) {
+  const bytes = into.subarray(0, HEADER + rest.length);
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
   view.setUint8(0, kind);
   view.setUint32(1, entry);
   view.setBigUint64(5, BigInt(from));
-  return [bytes, view];
+  bytes.set(rest, HEADER);
+  return bytes;
 }
 
-export function dataFrame(entry: number, from: number, data: Uint8Array): Uint8Array<ArrayBuffer> {
-  const [bytes] = header(DATA, entry, from, data.length);
-  bytes.set(data, HEADER);
-  return bytes;
+/** @param into Memory that the frame fits into, and is of. */
+export function dataFrame(
+  entry: number,
+  from: number,
+  data: Uint8Array,
+  into = new Uint8Array(HEADER + data.length),
+): Uint8Array<ArrayBuffer> {
+  return frame(DATA, entry, from, data, into);
 }
 
 export function blockFrame(entry: number, from: number, digest: Uint8Array): Uint8Array<ArrayBuffer> {
-  const [bytes] = header(END, entry, from, digest.length);
-  bytes.set(digest, HEADER);
-  return bytes;
+  return frame(END, entry, from, digest, new Uint8Array(HEADER + digest.length));
 }
 
 export function readFrame(bytes: Uint8Array<ArrayBuffer>): Frame {
