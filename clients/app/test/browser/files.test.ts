@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { appendFile, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
@@ -34,6 +34,36 @@ async function file(name: string, bytes: number): Promise<{ path: string; digest
 
 /** Without a direct way: the node carries the files. */
 const NO_DIRECT = "delete globalThis.RTCPeerConnection;";
+
+/** Counts what comes over each direct connection. Some may be `blocked`, and a page that `isOld` says nothing of several. */
+const WATCHES_LANES = `globalThis.came = [];
+  const { isOld, blocked = [], RTCPeerConnection: Connection, WebSocket: { prototype: socket } } = globalThis;
+  globalThis.RTCPeerConnection = class extends Connection {
+    number = came.push(0) - 1;
+    createDataChannel(...args) {
+      const channel = super.createDataChannel(...args);
+      channel.addEventListener("message", () => (came[this.number] += 1));
+      return channel;
+    }
+    addIceCandidate = (...args) => blocked.includes(this.number) ? Promise.resolve() : super.addIceCandidate(...args);
+  };
+  const { send } = socket;
+  socket.send = function (data) {
+    return send.call(this, isOld && typeof data === "string" ? data.replace(/,"lanes":\\d+/, "") : data);
+  };`;
+
+/** Reads two megabytes, and the rest when told to go on. */
+const READS_SLOWLY = `{
+  const { prototype } = ReadableStreamDefaultReader;
+  const { read } = prototype;
+  let bytes = 0;
+  prototype.read = async function () {
+    if (bytes > ${2 * MB} && !globalThis.goOn) await new Promise((done) => (globalThis.goOn = done));
+    const part = await read.call(this);
+    bytes += part.value?.length ?? 0;
+    return part;
+  };
+}`;
 
 /** Stands in for the dialog that asks for a folder: this one is the browser's own, and read the same way. */
 const PICKS_FOLDER = `globalThis.showDirectoryPicker = async () =>
@@ -114,6 +144,38 @@ describe("files", () => {
     await expectAccessible(ana.page);
     await shot(ana.page, "files-sent");
     await Promise.all([ana, ben, cleo].map((visitor) => visitor.close()));
+  });
+
+  it.each([
+    { lanes: "all", script: "", used: [true, true, true, true] },
+    { lanes: "those that open", script: "globalThis.blocked = [1, 3];", used: [true, false, true, false] },
+    { lanes: "the only one that an older page knows", script: "globalThis.isOld = true;", used: [true] },
+  ])("go over several direct connections side by side: $lanes", async ({ script, used }) => {
+    const big = await file("lanes.bin", 12 * MB + 5);
+    const { ana, code } = await offer([big.path], script + WATCHES_LANES);
+    const ben = await receiver(code, script + WATCHES_LANES);
+    await state(ben.page, "offered");
+    expect(digest(await saved(ben.page))).toBe(big.digest);
+    await state(ben.page, "done");
+    await ana.page.locator("[data-testid=delivery][data-state=done][data-kind=direct]").waitFor();
+    const came = await ben.page.evaluate<number[]>("globalThis.came");
+    expect(came.map((messages) => messages > 20)).toEqual(used);
+    await Promise.all([ana, ben].map((visitor) => visitor.close()));
+  });
+
+  it("do not arrive half old and half new when they change on the way", async () => {
+    const changing = await file("changing.bin", 6 * MB);
+    const { ana, code } = await offer([changing.path], READS_SLOWLY);
+    const ben = await receiver(code);
+    await state(ben.page, "offered");
+    await ben.page.getByRole("button", { name: "Save", exact: true }).click();
+    await ana.page.waitForFunction(() => "goOn" in globalThis);
+    await appendFile(changing.path, "more");
+    await ana.page.evaluate("globalThis.goOn()");
+    await ana.page.getByText("it may have been moved or changed").waitFor();
+    await state(ben.page, "ended");
+    expect(await ben.page.getByTestId("received").count()).toBe(0);
+    await Promise.all([ana, ben].map((visitor) => visitor.close()));
   });
 
   it("go through the server where there is no direct way, several at once", async () => {
