@@ -52,18 +52,21 @@ const WATCHES_LANES = `globalThis.came = [];
     return send.call(this, isOld && typeof data === "string" ? data.replace(/,"lanes":\\d+/, "") : data);
   };`;
 
-/** Reads two megabytes, and the rest when told to go on. */
-const READS_SLOWLY = `{
+/** Reads so many bytes, and the rest when told to go on. */
+const readsOnly = (most: number) => `{
   const { prototype } = ReadableStreamDefaultReader;
   const { read } = prototype;
   let bytes = 0;
   prototype.read = async function () {
-    if (bytes > ${2 * MB} && !globalThis.goOn) await new Promise((done) => (globalThis.goOn = done));
+    if (bytes > ${most} && !globalThis.goOn) await new Promise((done) => (globalThis.goOn = done));
     const part = await read.call(this);
     bytes += part.value?.length ?? 0;
     return part;
   };
 }`;
+
+const stopped = (page: Page) => page.waitForFunction(() => "goOn" in globalThis);
+const goOn = (page: Page) => page.evaluate("globalThis.goOn()");
 
 /** Stands in for the dialog that asks for a folder: this one is the browser's own, and read the same way. */
 const PICKS_FOLDER = `globalThis.showDirectoryPicker = async () =>
@@ -165,13 +168,13 @@ describe("files", () => {
 
   it("do not arrive half old and half new when they change on the way", async () => {
     const changing = await file("changing.bin", 6 * MB);
-    const { ana, code } = await offer([changing.path], READS_SLOWLY);
+    const { ana, code } = await offer([changing.path], readsOnly(2 * MB));
     const ben = await receiver(code);
     await state(ben.page, "offered");
     await ben.page.getByRole("button", { name: "Save", exact: true }).click();
-    await ana.page.waitForFunction(() => "goOn" in globalThis);
+    await stopped(ana.page);
     await appendFile(changing.path, "more");
-    await ana.page.evaluate("globalThis.goOn()");
+    await goOn(ana.page);
     await ana.page.getByText("it may have been moved or changed").waitFor();
     await state(ben.page, "ended");
     expect(await ben.page.getByTestId("received").count()).toBe(0);
@@ -201,17 +204,18 @@ describe("files", () => {
 
   it("go on where they were after a reload, and stop for both when one stops", async () => {
     const [small, big] = [await file("first.txt", 5), await file("slow.bin", 60 * MB)];
-    const { ana, code } = await offer([small.path, big.path]);
+    const { ana, code } = await offer([small.path, big.path], readsOnly(10 * MB));
     const ben = await receiver(code);
     await state(ben.page, "offered");
     const downloads: string[] = [];
     ben.page.on("download", (it) => downloads.push(it.suggestedFilename()));
     await ben.page.getByRole("button", { name: "Save", exact: true }).click();
+    await stopped(ana.page);
+    await progressAbove(ben.page, 2);
     await ben.page.getByRole("button", { name: "Pause" }).click();
     await ana.page.getByText("(paused)").waitFor();
-    await progressAbove(ben.page, 2);
     const download = ben.page.waitForEvent("download", { timeout: 60_000 });
-    await ben.page.reload();
+    await Promise.all([ben.page.reload(), goOn(ana.page)]);
     await progressAbove(ben.page, 2);
     expect(digest(await readFile(await (await download).path()))).toBe(big.digest);
     // What was complete before is listed, and not saved a second time.
@@ -231,7 +235,7 @@ describe("files", () => {
 
   it("go into a chosen folder, where they go on after a reload and write over nothing", async () => {
     const [small, big] = [await file("first.txt", 5), await file("big.bin", 60 * MB)];
-    const { ana, code } = await offer([small.path, big.path]);
+    const { ana, code } = await offer([small.path, big.path], readsOnly(10 * MB));
     const ben = await receiver(code, PICKS_FOLDER);
     await state(ben.page, "offered");
     await ben.page.evaluate(`(async () => {
@@ -241,11 +245,12 @@ describe("files", () => {
       await writable.close();
     })()`);
     await ben.page.getByRole("button", { name: "Save to a folder" }).click();
+    await stopped(ana.page);
+    await progressAbove(ben.page, 2);
     await ben.page.getByRole("button", { name: "Pause" }).click();
     await ana.page.getByText("(paused)").waitFor();
-    await progressAbove(ben.page, 2);
     expect(Object.keys(await chosen(ben.page)).sort()).toEqual(["big.bin", "first.txt"]);
-    await ben.page.reload();
+    await Promise.all([ben.page.reload(), goOn(ana.page)]);
     await progressAbove(ben.page, 2);
     await state(ben.page, "done");
     const mine = createHash("sha256").update("mine!").digest("hex");
