@@ -1,4 +1,4 @@
-// Files from terminal to terminal, and between a terminal and the page.
+// Files from terminal to terminal, between a terminal and the page, and from page to page.
 import { spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { BROWSERS, startBrowsers } from '../lib/browsers.mjs';
+import { BROWSERS, PAIRS, startBrowsers } from '../lib/browsers.mjs';
 import { binary, startServer } from '../lib/server.mjs';
 import { until } from '../lib/wait.mjs';
 import { press, read } from './app.mjs';
@@ -116,6 +116,18 @@ describe.each(BROWSERS)('between a terminal and a page in %s', (kind) => {
     const page = await browsers.open(kind, `${server.http}/files/1111-no-code`);
     await read(page, '[data-testid=receive] h2', /^There is no such code/);
   });
+});
+
+test.each(PAIRS)('straight from a page in %s to one in %s', async (from, to) => {
+  const file = join(scratch, `film-${from}-${to}.bin`);
+  writeFileSync(file, randomBytes(20 * MB + 3));
+  const sender = await browsers.open(from, `${server.http}/files`);
+  await sender.waitForFunction(() => document.querySelector('[data-testid=files]'));
+  await browsers.upload(sender, '[data-testid=files]', file);
+  const receiver = await browsers.open(to, `${server.http}/files/${await read(sender, '[data-testid=code]')}`);
+  const saved = await browsers.download(receiver, () => press(receiver, 'Save'), basename(file));
+  expect(digest(saved)).toBe(digest(file));
+  await sender.waitForFunction(() => document.querySelector('[data-testid=delivery][data-state=done][data-kind=direct]'));
 });
 
 test('says in one sentence what is wrong', async () => {
