@@ -6,12 +6,9 @@ import type { Control } from "./wire.js";
 const SEARCH_MS = 5000;
 
 /** How long the other lanes may take once the first is there. */
-const OTHERS_MS = 500;
+const OTHERS_MS = 1000;
 
-/**
- * Connections side by side. One alone often waits for what its congestion control allows, and a single lost
- * packet halves that for everything.
- */
+/** Connections side by side: each has its own congestion control, and one alone leaves a loaded machine partly idle. */
 export const LANES = 4;
 
 type Direct = Extract<Control, { type: "direct" }>;

@@ -7,8 +7,8 @@ export interface Block {
 }
 
 /**
- * Browsers look whether a file is still what was chosen when they begin to read a part of it. To begin costs
- * as much as a megabyte, so it is not done for each block.
+ * Browsers look whether a file is still what was chosen when they begin to read a part of it. That costs, so
+ * a part has many blocks.
  */
 const STRETCH = 16 * BLOCK;
 

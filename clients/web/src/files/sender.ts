@@ -20,7 +20,7 @@ export const offerText = (id: string, entries: readonly Entry[]): string =>
 /** Sends one offer to one receiver over one pipe. */
 export class Sender {
   readonly #pipe: Pipe;
-  /** Each message is put together here: new memory for each costs a tenth of the speed. */
+  /** Each message is put together here, without new memory. */
   readonly #frame: Uint8Array<ArrayBuffer>;
   readonly #entries: readonly Entry[];
   readonly #sources: readonly Source[];

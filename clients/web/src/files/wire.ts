@@ -21,7 +21,9 @@ export interface Entry {
 
 /** What the two sides tell each other beside the data, as JSON texts. */
 export type Control =
+  /** `lanes`: the most connections side by side. */
   | { type: "hello"; version: number; direct: boolean; lanes?: number }
+  /** Of one lane; which lanes the sender of the files uses; or that there is no direct way. */
   | {
       type: "direct";
       lane?: number;
