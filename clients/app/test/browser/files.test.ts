@@ -150,8 +150,12 @@ describe("files", () => {
   });
 
   it.each([
-    { lanes: "all", script: "", used: [true, true, true, true] },
-    { lanes: "those that open", script: "globalThis.blocked = [1, 3];", used: [true, false, true, false] },
+    { lanes: "all", script: "", used: Array<boolean>(8).fill(true) },
+    {
+      lanes: "those that open",
+      script: "globalThis.blocked = [1, 3];",
+      used: [true, false, true, false, true, true, true, true],
+    },
     { lanes: "the only one that an older page knows", script: "globalThis.isOld = true;", used: [true] },
   ])("go over several direct connections side by side: $lanes", async ({ script, used }) => {
     const big = await file("lanes.bin", 12 * MB + 5);
@@ -202,7 +206,30 @@ describe("files", () => {
     await Promise.all([ana, ben].map((visitor) => visitor.close()));
   });
 
-  it("go on where they were after a reload, and stop for both when one stops", async () => {
+  it.each([
+    { who: "sender", way: "directly", script: "" },
+    { who: "receiver", way: "directly", script: "" },
+    { who: "sender", way: "through the server", script: NO_DIRECT },
+    { who: "receiver", way: "through the server", script: NO_DIRECT },
+  ])("stop for both, and for good, when the $who cancels in full flow, $way", async ({ who, script }) => {
+    const big = await file("long.bin", 400 * MB);
+    const { ana, code } = await offer([big.path], script);
+    const ben = await receiver(code);
+    await state(ben.page, "offered");
+    await ben.page.getByRole("button", { name: "Save", exact: true }).click();
+    await progressAbove(ben.page, 2);
+    await (who === "sender" ? ana : ben).page.getByRole("button", { name: "Cancel" }).click();
+    await state(ben.page, "ended");
+    const ended = ana.page.locator("[data-testid=delivery][data-state=ended]");
+    await ended.waitFor();
+    const [there, here] = ["The other side stopped the transfer.", "You stopped the transfer."];
+    await ben.page.getByRole("heading", { name: who === "sender" ? there : here }).waitFor();
+    expect(await ended.innerText()).toContain(who === "sender" ? here : there);
+    expect(await ana.page.getByTestId("delivery").count()).toBe(1);
+    await Promise.all([ana, ben].map((visitor) => visitor.close()));
+  });
+
+  it("go on where they were after a reload, and end for both when one does not want them", async () => {
     const [small, big] = [await file("first.txt", 5), await file("slow.bin", 60 * MB)];
     const { ana, code } = await offer([small.path, big.path], readsOnly(10 * MB));
     const ben = await receiver(code);

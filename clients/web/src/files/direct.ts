@@ -9,7 +9,7 @@ const SEARCH_MS = 5000;
 const OTHERS_MS = 1000;
 
 /** Connections side by side: each has its own congestion control, and one alone leaves a loaded machine partly idle. */
-export const LANES = 4;
+export const LANES = 8;
 
 type Direct = Extract<Control, { type: "direct" }>;
 
@@ -39,7 +39,7 @@ export class Search {
     const timer = setTimeout(() => this.fail(), SEARCH_MS);
     void this.found.then(() => clearTimeout(timer));
     this.#lanes = Array.from({ length: lanes }, (_, lane) =>
-      this.#open(lane, lanes, lane === 0 ? iceServers : withoutRelays(iceServers)),
+      this.#open(lane, lane === 0 ? iceServers : withoutRelays(iceServers)),
     );
     // A page of an older version has one, and is not told which.
     if (offers || lanes === 1) void this.#choose();
@@ -67,7 +67,7 @@ export class Search {
     this.#end(this.#pipe, []);
   }
 
-  #open(lane: number, lanes: number, iceServers: RTCIceServer[]): Lane {
+  #open(lane: number, iceServers: RTCIceServer[]): Lane {
     const connection = new RTCPeerConnection({ iceServers });
     connection.addEventListener("icecandidate", ({ candidate }) => {
       if (candidate) this.#say({ lane, candidate: candidate.toJSON() });
@@ -75,7 +75,7 @@ export class Search {
     // Negotiated by number: both sides have it from the start.
     const channel = connection.createDataChannel("files", { negotiated: true, id: 0 });
     const opened = new Promise((done) => channel.addEventListener("open", done, { once: true }));
-    return { connection, channel, pipe: new ChannelPipe(connection, channel, lanes), opened };
+    return { connection, channel, pipe: new ChannelPipe(connection, channel), opened };
   }
 
   /** All lanes, or those that are there a moment after the first. */
@@ -93,6 +93,7 @@ export class Search {
     const lanes = this.#lanes.filter((_, lane) => use.includes(lane));
     await Promise.all(lanes.map(({ opened }) => opened));
     const pipes = lanes.map(({ pipe }) => pipe);
+    pipes.forEach((pipe) => pipe.share(pipes.length));
     if (this.#isOver || !pipes[0]) return;
     this.#end(pipes.length === 1 ? pipes[0] : new LanesPipe(pipes), lanes);
   }

@@ -96,17 +96,15 @@ export class ChannelPipe extends Inlet implements Pipe {
   onClose: Pipe["onClose"] = null;
   readonly #channel: RTCDataChannel;
   readonly #connection: RTCPeerConnection;
-  readonly #limit: number;
+  #limit = 0;
   #over = false;
 
-  /** @param lanes It is one of so many. */
-  constructor(connection: RTCPeerConnection, channel: RTCDataChannel, lanes: number) {
+  constructor(connection: RTCPeerConnection, channel: RTCDataChannel) {
     super();
-    this.#limit = WAITING / lanes;
     this.#connection = connection;
     this.#channel = channel;
     channel.binaryType = "arraybuffer";
-    channel.bufferedAmountLowThreshold = this.#limit / 4;
+    this.share(1);
     channel.addEventListener("message", ({ data }: MessageEvent<string | ArrayBuffer>) =>
       this.deliver(typeof data === "string" ? data : new Uint8Array(data)),
     );
@@ -114,6 +112,12 @@ export class ChannelPipe extends Inlet implements Pipe {
     connection.addEventListener("connectionstatechange", () => {
       if (connection.connectionState === "failed" || connection.connectionState === "closed") this.#end();
     });
+  }
+
+  /** It is one of so many lanes. */
+  share(lanes: number): void {
+    this.#limit = WAITING / lanes;
+    this.#channel.bufferedAmountLowThreshold = this.#limit / 4;
   }
 
   /** Known once the channel is open. */

@@ -36,6 +36,8 @@ export interface Offer {
 /** Receives one offer over one pipe. */
 export class Receiver {
   readonly #listeners: ReceiverListeners;
+  /** The offer came through this one. */
+  readonly #first: Pipe;
   #pipe: Pipe;
   #offer: Offer | null = null;
   #sink: Sink | null = null;
@@ -55,6 +57,7 @@ export class Receiver {
   readonly offer: Promise<Offer>;
 
   constructor(pipe: Pipe, listeners: ReceiverListeners = {}) {
+    this.#first = pipe;
     this.#pipe = pipe;
     this.#listeners = listeners;
     this.#over = new Promise((done, fail) => (this.#settle = [done, fail]));
@@ -126,13 +129,14 @@ export class Receiver {
   }
 
   cancel(): void {
-    this.#say({ type: "cancel", reason: "The receiver has stopped." });
+    this.#sayCancel("The receiver has stopped.");
     this.#end(new TandemError("aborted", "You stopped the transfer."));
   }
 
-  /** The pipe has ended; with `gone` there is no sense in trying again. */
+  /** The pipe has ended; with `gone` there is no sense in trying again. What came before counts: it may say why. */
   lost(reason = "", gone = false): void {
-    this.#end(new TandemError(gone ? "not_found" : "connection_lost", reason || "The connection was lost."));
+    const error = new TandemError(gone ? "not_found" : "connection_lost", reason || "The connection was lost.");
+    this.#work = this.#work.then(() => this.#end(error));
   }
 
   /** A message of the sender. */
@@ -153,7 +157,7 @@ export class Receiver {
   /** Both sides hear of it. */
   #fail(thrown: unknown): void {
     const error = thrown instanceof TandemError ? thrown : writeError(thrown);
-    this.#say({ type: "cancel", reason: error.message });
+    this.#sayCancel(error.message);
     this.#end(error);
   }
 
@@ -247,6 +251,12 @@ export class Receiver {
 
   #say(message: Control): void {
     this.#pipe.send(JSON.stringify(message));
+  }
+
+  /** On both ways: one of them may break off before it is through. */
+  #sayCancel(reason: string): void {
+    this.#say({ type: "cancel", reason });
+    if (this.#first !== this.#pipe) this.#first.send(JSON.stringify({ type: "cancel", reason } satisfies Control));
   }
 }
 

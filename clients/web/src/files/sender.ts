@@ -20,6 +20,8 @@ export const offerText = (id: string, entries: readonly Entry[]): string =>
 /** Sends one offer to one receiver over one pipe. */
 export class Sender {
   readonly #pipe: Pipe;
+  /** The offer goes through this one: a long list does not fit into one message of a data channel. */
+  readonly #first: Pipe;
   /** Each message is put together here, without new memory. */
   readonly #frame: Uint8Array<ArrayBuffer>;
   readonly #entries: readonly Entry[];
@@ -44,10 +46,10 @@ export class Sender {
     entries: readonly Entry[],
     sources: readonly Source[],
     listeners: SenderListeners = {},
-    /** The offer goes through this one: a long list does not fit into one message of a data channel. */
     first: Pipe = pipe,
   ) {
     this.#pipe = pipe;
+    this.#first = first;
     this.#frame = new Uint8Array(pipe.messageBytes);
     this.#entries = entries;
     this.#sources = sources;
@@ -75,7 +77,7 @@ export class Sender {
   }
 
   cancel(): void {
-    this.#say({ type: "cancel", reason: "The sender has stopped." });
+    this.#sayCancel("The sender has stopped.");
     this.#end(new TandemError("aborted", "You stopped the transfer."));
   }
 
@@ -85,6 +87,8 @@ export class Sender {
   }
 
   take(message: Control): void {
+    // What was under way when it ended changes nothing.
+    if (this.#stopped) return;
     switch (message.type) {
       case "accept":
         return this.#accepted(message.from);
@@ -131,7 +135,7 @@ export class Sender {
         this.#again = null;
       }
     } catch (cause) {
-      this.#say({ type: "cancel", reason: "A file could not be read." });
+      this.#sayCancel("A file could not be read.");
       this.#end(new TandemError("internal", "A file could not be read; it may have been moved or changed.", { cause }));
     }
   }
@@ -217,5 +221,11 @@ export class Sender {
 
   #say(message: Control): void {
     this.#pipe.send(JSON.stringify(message));
+  }
+
+  /** On both ways: on a direct one it waits behind data that the end of the way drops. */
+  #sayCancel(reason: string): void {
+    this.#say({ type: "cancel", reason });
+    if (this.#first !== this.#pipe) this.#first.send(JSON.stringify({ type: "cancel", reason } satisfies Control));
   }
 }

@@ -10,6 +10,8 @@ import { hex, readControl, VERSION, type Control, type Entry } from "./wire.js";
 const ALIVE_MS = 30_000;
 /** Waits before a lost connection is made again. */
 const AGAIN_MS = [300, 1000, 2000, 4000, 8000];
+/** How long a way stays open when everything is said. */
+const LAST_WORDS_MS = 300;
 /** The node takes no longer message. */
 const OFFER_BYTES = 1024 * 1024;
 /** The node closes with these. */
@@ -186,12 +188,9 @@ export class SendSession {
         pipe.onClose = () => ours.lost();
       }
       await ours.done;
-      // What was said last must arrive before the way closes.
-      await new Promise((done) => setTimeout(done, 300));
     } finally {
       clearInterval(alive);
-      if (pipe !== relayed) pipe.close();
-      relayed.close();
+      closeSoon(relayed, pipe);
     }
   }
 
@@ -259,6 +258,7 @@ export class ReceiveSession {
 
   close(): void {
     this.#closed = true;
+    this.#receiver?.lost();
     this.#relayed?.close();
     this.#accepted?.sink.close?.();
   }
@@ -343,11 +343,9 @@ export class ReceiveSession {
       else if (this.#accepted) await receiver.accept(this.#accepted.sink, this.#accepted.wanted);
       else this.#set({ status: "offered", offer });
       await receiver.done;
-      await new Promise((done) => setTimeout(done, 300));
     } finally {
       clearInterval(alive);
-      relayed.close();
-      if (pipe !== relayed) pipe.close();
+      closeSoon(relayed, pipe);
     }
   }
 
@@ -377,6 +375,11 @@ const lanesWith = ({ lanes }: Hello): number => Math.max(1, Math.min(LANES, Math
 
 function say(pipe: Pipe, message: Control): void {
   pipe.send(JSON.stringify(message));
+}
+
+/** What was said last must arrive before the ways close. */
+function closeSoon(...pipes: Pipe[]): void {
+  setTimeout(() => pipes.forEach((pipe) => pipe.close()), LAST_WORDS_MS);
 }
 
 /** What a person has agreed to: whoever offers under the same code later must offer the same. */
