@@ -229,6 +229,21 @@ describe("files", () => {
     await Promise.all([ana, ben].map((visitor) => visitor.close()));
   });
 
+  it("are no longer held for somebody who goes while a direct way is looked for", async () => {
+    const { ana, code } = await offer(
+      [(await file("short.txt", 5)).path],
+      "globalThis.blocked = [...Array(8).keys()];" + WATCHES_LANES,
+    );
+    const ben = await receiver(code);
+    await ana.page.locator("[data-testid=delivery][data-state=connecting]").waitFor();
+    await ana.page.waitForFunction(() => (globalThis as unknown as { came: number[] }).came.length === 8);
+    await ben.close();
+    const ended = ana.page.locator("[data-testid=delivery][data-state=ended]");
+    await ended.waitFor();
+    expect(await ended.innerText()).toContain("The receiver has gone");
+    await ana.close();
+  });
+
   it("go on where they were after a reload, and end for both when one does not want them", async () => {
     const [small, big] = [await file("first.txt", 5), await file("slow.bin", 60 * MB)];
     const { ana, code } = await offer([small.path, big.path], readsOnly(10 * MB));

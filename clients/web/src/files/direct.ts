@@ -67,6 +67,12 @@ export class Search {
     this.#end(this.#pipe, []);
   }
 
+  /** The way that was found ends, or nothing is looked for any more. */
+  close(): void {
+    this.fail(false);
+    for (const { pipe } of this.#lanes) pipe.close();
+  }
+
   #open(lane: number, iceServers: RTCIceServer[]): Lane {
     const connection = new RTCPeerConnection({ iceServers });
     connection.addEventListener("icecandidate", ({ candidate }) => {

@@ -155,12 +155,15 @@ export class SendSession {
     let sender: Sender | null = null;
     let search: Search | null = null;
     let pipe: Pipe = relayed;
-    const greeted = new Promise<Hello>((done, fail) => {
+    const gone = new Promise<never>((_, fail) => {
       relayed.onClose = (reason) => {
         fail(new TandemError("connection_lost", reason || "The receiver has gone."));
         // A direct way outlives the one through the node.
         if (pipe === relayed) sender?.lost();
       };
+    });
+    gone.catch(() => undefined);
+    const greeted = new Promise<Hello>((done) => {
       relayed.onMessage = (message) => {
         if (typeof message !== "string") return;
         const control = readControl(message);
@@ -171,10 +174,11 @@ export class SendSession {
     });
     say(relayed, hello(canBeDirect(this.#options)));
     try {
-      const theirs = await greeted;
+      const theirs = await Promise.race([greeted, gone]);
       const direct = theirs.direct && theirs.version === VERSION && canBeDirect(this.#options);
       if (direct) search = new Search(relayed, true, (await this.#options.iceServers?.()) ?? [], lanesWith(theirs));
-      pipe = (await search?.found) ?? relayed;
+      // Without the node there is no offer.
+      pipe = await Promise.race([search?.found ?? relayed, gone]);
       update({ kind: pipe.kind, state: "asking" });
       const listeners: SenderListeners = {
         onProgress: (progress) => update({ progress, state: "sending" }),
@@ -190,7 +194,7 @@ export class SendSession {
       await ours.done;
     } finally {
       clearInterval(alive);
-      closeSoon(relayed, pipe);
+      closeSoon([relayed, search]);
     }
   }
 
@@ -294,7 +298,7 @@ export class ReceiveSession {
     const relayed = await SocketPipe.open(address(this.#options.base, { code: this.#code }));
     this.#relayed = relayed;
     const alive = setInterval(() => say(relayed, { type: "alive" }), ALIVE_MS);
-    let search: Search | null = null;
+    const ways: [SocketPipe, Search?] = [relayed];
     let lanes = 1;
     let progress: Progress | null = null;
     let paused = false;
@@ -322,13 +326,13 @@ export class ReceiveSession {
       if (message instanceof Uint8Array) return receiver.take(message);
       const control = readControl(message);
       if (control.type === "direct") {
-        search ??= this.#search(
+        ways[1] ??= this.#search(
           new Search(relayed, false, iceServers, lanes),
           relayed,
           receiver,
           (found) => (pipe = found),
         );
-        search.take(control);
+        ways[1].take(control);
       } else if (control.type === "hello") lanes = lanesWith(control);
       else receiver.take(control);
     };
@@ -345,7 +349,7 @@ export class ReceiveSession {
       await receiver.done;
     } finally {
       clearInterval(alive);
-      closeSoon(relayed, pipe);
+      closeSoon(ways);
     }
   }
 
@@ -378,8 +382,8 @@ function say(pipe: Pipe, message: Control): void {
 }
 
 /** What was said last must arrive before the ways close. */
-function closeSoon(...pipes: Pipe[]): void {
-  setTimeout(() => pipes.forEach((pipe) => pipe.close()), LAST_WORDS_MS);
+function closeSoon(ways: ({ close(): void } | null | undefined)[]): void {
+  setTimeout(() => ways.forEach((way) => way?.close()), LAST_WORDS_MS);
 }
 
 /** What a person has agreed to: whoever offers under the same code later must offer the same. */
