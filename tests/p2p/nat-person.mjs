@@ -24,7 +24,11 @@ const flows = async () => (await notes()).flows;
 const can = {
   enter: () => join(page),
   see: (other) => until(`${other} to be seen`, () => page.evaluate(moves, other), { timeoutMs: 30_000, everyMs: 50 }),
-  direct: () => read(page, '[data-testid=path][data-path=direct]', /Direct/),
+  /** And what is seen comes that way: the other one may be ahead of us. */
+  async direct(other) {
+    await read(page, `[data-testid=tile][data-name="${other}"] [data-testid=direct-video]`);
+    return read(page, '[data-testid=path][data-path=direct]', /Direct/);
+  },
   relay: () => read(page, '[data-testid=path][data-path=relay]', /Through a relay/),
   /** From now on what comes is looked at; it must come. */
   async watch(other) {

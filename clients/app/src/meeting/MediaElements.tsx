@@ -30,7 +30,17 @@ export function DirectVideo({ track, className }: { track: MediaStreamTrack; cla
     target.srcObject = new MediaStream([track]);
     return () => void (target.srcObject = null);
   }, [track]);
-  return <video ref={element} className={className} autoPlay playsInline muted aria-hidden="true" />;
+  return (
+    <video
+      data-testid="direct-video"
+      ref={element}
+      className={className}
+      autoPlay
+      playsInline
+      muted
+      aria-hidden="true"
+    />
+  );
 }
 
 /** Plays everybody else's sound: microphones and the sound of shared screens. */

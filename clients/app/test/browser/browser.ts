@@ -97,8 +97,8 @@ export async function enter(
 export async function openDevices(page: Page): Promise<void> {
   const open = page.getByText("With your microphone and camera on.");
   const ask = page.getByRole("button", { name: "Use camera and microphone" });
-  await open.or(ask).first().waitFor();
-  if (await ask.isVisible()) await ask.click();
+  // The page may ask at first, and open them by itself a moment later.
+  await Promise.race([open.waitFor(), ask.click()]);
   await open.waitFor();
 }
 

@@ -1,5 +1,5 @@
 import type { LocalTrack, RemoteParticipant, Room, RoomEvent } from "livekit-client";
-import { DirectLink, SOURCES, type DirectSource, type LinkMessage } from "./link.js";
+import { DirectLink, kindOf, SOURCES, type DirectSource, type LinkMessage } from "./link.js";
 import { phraseOf } from "./phrase.js";
 
 /** How media gets from one to the other. */
@@ -40,6 +40,8 @@ interface Peer {
   heardBack: boolean;
   /** What the media clock showed when we last looked. */
   clocks: Map<string, number>;
+  /** Decoded pictures of each source: how many when we first looked, and last. */
+  pictures: Map<DirectSource, { first: number; last: number }>;
   connectedAt: number | null;
   /** When media last came directly. */
   movedAt: number;
@@ -61,7 +63,7 @@ const OVERLAP_MS = 3000;
 /** How often the way is looked at anew. */
 const DESCRIBE_MS = 3000;
 /** So long something that is sent may take to arrive directly; then the rest goes without it. */
-const PATIENCE_MS = 2000;
+const PATIENCE_MS = 6000;
 /** A path on which nothing comes for so long is not waited for; browsers take up to ten seconds to find it broken. */
 const SILENT_MS = 1500;
 /** What comes all the time, as long as it is sent; a screen on which nothing happens may rest. */
@@ -170,6 +172,7 @@ export class DirectCall {
       saidBack: false,
       heardBack: false,
       clocks: new Map(),
+      pictures: new Map(),
       connectedAt: null,
       movedAt: 0,
       relayed: { ours: false, theirs: false },
@@ -284,8 +287,9 @@ export class DirectCall {
       for (const source of this.#sources()) {
         const receiver = peer.link.receiver(source);
         if (!receiver || !moves(peer.clocks, `direct/${source}`, receiver)) continue;
-        peer.live.add(source);
         peer.movedAt = performance.now();
+        if (kindOf(source) === "audio" || peer.live.has(source) || this.#isSeen(peer, source, receiver))
+          peer.live.add(source);
       }
       const awaited = STEADY.some((source) => peer.live.has(source) && isSent(participant, source));
       if (peer.saidHeard && awaited && performance.now() - peer.movedAt > SILENT_MS) return this.#lose(identity, peer);
@@ -312,6 +316,19 @@ export class DirectCall {
       peer.saidBack = true;
       this.#send(identity, { type: "back" });
     }
+  }
+
+  /**
+   * Whether pictures come out. In Firefox the clock goes on with packets, which are no picture before a
+   * whole one is among them: after a break that takes seconds.
+   */
+  #isSeen(peer: Peer, source: DirectSource, receiver: RTCRtpReceiver): boolean {
+    void picturesOf(receiver).then((last) => {
+      const first = peer.pictures.get(source)?.first ?? last;
+      peer.pictures.set(source, { first, last });
+    });
+    const { first = 0, last = 0 } = peer.pictures.get(source) ?? {};
+    return last > first;
   }
 
   /** Until the path is heard again, both sides take the way through the server. */
@@ -364,7 +381,8 @@ export class DirectCall {
 
   #publishState(wanted: boolean): void {
     const peers = [...this.#peers.values()];
-    const direct = this.#isDirect();
+    // The other side may hear us before we know what way it is.
+    const direct = this.#isDirect() && peers.every(({ described }) => described);
     const next: DirectState = {
       path: !direct ? "server" : peers.some(({ relayed: { ours, theirs } }) => ours || theirs) ? "relay" : "direct",
       connecting: wanted && !direct,
@@ -383,6 +401,7 @@ export class DirectCall {
 function lose(peer: Peer): void {
   peer.live.clear();
   peer.clocks.clear();
+  peer.pictures.clear();
   Object.assign(peer, { hearsUs: false, saidHeard: false, connectedAt: null, describedAt: null, described: false });
 }
 
@@ -390,6 +409,13 @@ function lose(peer: Peer): void {
 function isSent(participant: RemoteParticipant, source: DirectSource): boolean {
   const publication = participant.getTrackPublication(source as never);
   return publication !== undefined && !publication.isMuted;
+}
+
+/** How many pictures were decoded so far. */
+async function picturesOf(receiver: RTCRtpReceiver): Promise<number> {
+  const stats = await receiver.getStats().catch(() => new Map<string, never>());
+  const all = [...stats.values()] as Record<string, unknown>[];
+  return Number(all.find(({ type }) => type === "inbound-rtp")?.["framesDecoded"] ?? 0);
 }
 
 /** Whether media has come since the last look: its clock goes on. */

@@ -29,7 +29,7 @@ const SEARCHES = 3;
 /** How long a search may take. */
 const SEARCH_MS = 8000;
 
-const kindOf = (source: DirectSource) =>
+export const kindOf = (source: DirectSource) =>
   source === "microphone" || source === "screen_share_audio" ? "audio" : "video";
 
 /** The one certificate that a description names; null when there are several, or none. */
